@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0
+# A thin front door: each target is a script in scripts/, which says more with -h.
+
+export BASE LANE TEST BEFORE FRESH LINUX JOBS OUT CACHE SEND_AS
+
+help: ## this text
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 } /^## / { print substr($$0, 4) }' Makefile
+
+run: ## build, boot and test the series; a table, out/results.json, out/junit.xml
+check: ## all that CI runs: the scripts and patches, bad input, then run for each base
+tree: ## a git tree with the base as a commit and the series on top: out/<base>/tree
+export: ## write the commits of that tree back to patches/ and series/
+mails: ## the series as mails, ready to send
+report: ## the results of the last run as Markdown: out/report.md
+bench: ## measure the times that the README quotes
+shell: ## a shell in the guest, on the patched kernel
+clean: ## remove what is built and measured; trees made by make tree stay
+
+run check tree export mails report bench shell clean:
+	@scripts/$@
+
+.PHONY: help run check tree export mails report bench shell clean
+
+##
+## Variables:
+##   BASE=v7.3        the series to work on, one of series/
+##   LANE=a,b         machines to boot, of ci/lanes (those that are on by default)
+##   TEST=glob        only these tests
+##   BEFORE=no        leave out the unpatched kernel
+##   FRESH=yes        boot the unpatched kernel even when nothing has changed for it
+##   LINUX=path       your kernel tree or tarball, instead of a download
+##   JOBS=n           compile jobs (all processors)
+##   OUT=dir          where everything is built (out)
+##   CACHE=dir        downloads, our QEMU, ccache (~/.cache/kvm-clock)
+##   SEND_AS=address  the sender of make mails

@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck disable=SC2034 # colours and settings are for the scripts that source this
+#
+# Common to all scripts (sourced): settings and their defaults, messages, locks.
+# A script that is called with -h prints its own header comment.
+
+set -euo pipefail
+export LC_ALL=C.UTF-8
+# The caller's git settings (hooks, diff and mail formats, signing) must not change results.
+# shellcheck disable=SC2086
+unset ${!GIT_*}
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0
+
+me=${0##*/}
+TOP=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd -P)
+BASE=${BASE:-v7.3} LANE=${LANE:-} TEST=${TEST:-} BEFORE=${BEFORE:-yes} LINUX=${LINUX:-}
+JOBS=${JOBS:-$(nproc)} OUT=${OUT:-out}
+CACHE=${CACHE:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/kvm-clock}
+[[ $OUT == /* ]] || OUT=$TOP/$OUT
+[[ $CACHE == /* ]] || CACHE=$TOP/$CACHE
+[[ -z $LINUX || $LINUX == /* ]] || LINUX=$PWD/$LINUX
+export TOP BASE LANE TEST BEFORE LINUX JOBS OUT CACHE
+
+RED='' GREEN='' YELLOW='' BOLD='' DIM='' OFF=''
+if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
+	RED=$'\e[31m' GREEN=$'\e[32m' YELLOW=$'\e[33m' BOLD=$'\e[1m' DIM=$'\e[2m' OFF=$'\e[0m'
+fi
+
+# die MSG: the one line of an error, and the end. MSG: "what is wrong; what to do".
+die() { printf '%s: %s\n' "$me" "$*" >&2; exit 1; }
+
+# note MSG: a line for the user, not part of a script's output.
+note() { printf '%s: %s\n' "$me" "$*" >&2; }
+
+# quiet CMD...: runs CMD without its output; when it fails, the first line of that is the error.
+quiet() {
+	local out
+	out=$("$@" 2>&1) || die "$1 failed (${out%%$'\n'*}); see that there is space for $OUT and that it is yours"
+}
+
+# usage: prints the calling script's header comment.
+usage() { sed -n '/^# SPDX/d; 2,${/^#/!q; /^# shellcheck/d; s/^# \{0,1\}//p}' "$0"; exit 0; }
+
+# need GROUP...: makes sure that the packages of these groups of ci/packages are installed.
+need() { "$TOP/scripts/packages" "$@"; }
+
+# sha KEY...: 16 hex digits that stand for all KEYs. @FILE: the contents of FILE, @DIR: of all files below it.
+sha() {
+	local k
+	for k; do
+		if [[ $k != @* ]]; then
+			printf '%s\0' "$k"
+		elif [[ -d ${k#@} ]]; then
+			(cd "${k#@}" && find . -type f -print0 | sort -z | xargs -0r sha256sum)
+		elif [[ -r ${k#@} ]]; then
+			sha256sum <"${k#@}"
+		else
+			die "cannot read ${k#@}"
+		fi
+	done | sha256sum | cut -c1-16
+}
+
+# put FILE: standard input becomes FILE, whole or not at all.
+put() {
+	local tmp=$1.tmp.$BASHPID
+	if cat >"$tmp" && mv -f "$tmp" "$1"; then return; fi
+	rm -f "$tmp"
+	die "cannot write $1; see that there is space and that it is yours"
+}
+
+# on_exit CMD...: CMD runs when this shell (or subshell) ends, also by a signal; the last one first.
+on_exit() {
+	[[ ${exit_shell:-} == "$BASHPID" ]] || exit_cmds=() exit_shell=$BASHPID
+	exit_cmds=("$(printf '%q ' "$@")" "${exit_cmds[@]}")
+	trap run_exit_cmds EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+}
+run_exit_cmds() { local c; for c in "${exit_cmds[@]}"; do eval "$c" || :; done; }
+
+# with_lock NAME CMD...: CMD runs (in a subshell) while no other run holds the lock NAME (a path: of that file,
+# for what checkouts share). Locks may nest.
+with_lock() {
+	local _lock=$OUT/.locks/$1
+	[[ $1 != /* ]] || _lock=$1
+	shift
+	mkdir -p "${_lock%/*}" 2>/dev/null || die "cannot write to ${_lock%/*}; set OUT= and CACHE= to folders of yours"
+	(
+		flock -n 9 || { note "waiting for another run (${_lock##*/})"; flock 9; }
+		"$@" 9>&- # a daemon that CMD leaves behind must not keep the lock
+	) 9>"$_lock"
+}
+
+# stage NAME CMD...: runs CMD with its output in out/logs/NAME.log and prints one line (to stderr) with the time it took.
+# When it fails: the last lines of the log and where it is, or only its last line when
+# that is an error line of ours.
+stage() {
+	# underscores: CMD may be a function, which sees these instead of its script's variables of the same name
+	local _name=$1 _rc=0 _slug _log _last _t=$EPOCHREALTIME
+	shift
+	_slug=${_name//[^[:alnum:]._+-]/-}
+	_log=$OUT/logs/${_slug,,}.log
+	mkdir -p "$OUT/logs" 2>/dev/null || die "cannot write to $OUT; set OUT= to a folder of yours"
+	[[ ! -t 2 ]] || printf '%-28s … ' "$_name" >&2
+	rm -f "$_log" # not truncated: a run side by side keeps writing to its own
+	set +e # a condition would switch off errexit inside CMD, where it is a function; so do not call stage in one
+	(set -e; "$@") >"$_log" 2>&1
+	_rc=$?
+	set -e
+	_t=$((${EPOCHREALTIME/./} - ${_t/./}))
+	printf -v _t '%d.%d s' $((_t / 1000000)) $((_t % 1000000 / 100000))
+	[[ -t 2 ]] || printf '%-28s … ' "$_name" >&2
+	((_rc)) || { printf '%s\n' "$_t" >&2; return 0; }
+	printf 'failed after %s\n' "$_t" >&2
+	_last=$(tail -n 1 "$_log")
+	if [[ $_last =~ ^([a-z]+):\ . && -x $TOP/scripts/${BASH_REMATCH[1]} ]]; then
+		printf '%s\n' "$_last" >&2
+	else
+		tail -n 15 "$_log" | sed 's/^/    /' >&2
+		note "$_name failed (exit code $_rc); the log is $_log"
+	fi
+	return "$_rc"
+}
+
+[[ $TOP$OUT$CACHE != *[[:space:]:]* ]] || die "a path with a space or colon cannot hold a kernel build; move the checkout or set OUT= and CACHE="
+[[ ${1-} != -h && ${1-} != --help ]] || usage
