@@ -61,6 +61,12 @@ sha() {
 	done | sha256sum | cut -c1-16
 }
 
+# scratch NAME: a new folder for what is needed only until the script ends; who asks for it removes it.
+scratch() {
+	mkdir -p "${SCRATCH:=$OUT/tmp}" 2>/dev/null || die "cannot write to $SCRATCH; set OUT= to a folder of yours"
+	mktemp -d "$SCRATCH/$1.XXXXXX"
+}
+
 # put FILE: standard input becomes FILE, whole or not at all.
 put() {
 	local tmp=$1.tmp.$BASHPID

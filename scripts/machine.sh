@@ -25,7 +25,7 @@ emulator() {
 	case ${lane[emulator]} in
 	qemu) "$TOP/scripts/qemu" ;;
 	qemu-stock)
-		need qemu-stock
+		need qemu-stock || exit # errexit is off in $(emulator)
 		command -v qemu-system-x86_64 || die "no qemu-system-x86_64 in PATH; install it, or use LANE=svm"
 		;;
 	*) die "the lane's emulator '${lane[emulator]}' is neither qemu nor qemu-stock; correct ci/lanes" ;;
