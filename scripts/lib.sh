@@ -98,25 +98,40 @@ with_lock() {
 	) 9>"$_lock"
 }
 
+# ticker NAME LOG: on a terminal, the time since the start and the last line of the log, anew every second.
+ticker() {
+	local begin=$SECONDS
+	trap - EXIT INT TERM
+	while sleep 1; do
+		printf '\r%-28s … %d s  %s%.60s%s\e[K' "$1" $((SECONDS - begin)) "$DIM" \
+			"$(tail -n 1 "$2" 2>/dev/null | LC_ALL=C tr -dc '[:print:]')" "$OFF" >&2
+	done
+}
+
 # stage NAME CMD...: runs CMD with its output in out/logs/NAME.log and prints one line (to stderr) with the time it took.
 # When it fails: the last lines of the log and where it is, or only its last line when
 # that is an error line of ours.
 stage() {
 	# underscores: CMD may be a function, which sees these instead of its script's variables of the same name
-	local _name=$1 _rc=0 _slug _log _last _t=$EPOCHREALTIME
+	local _name=$1 _rc=0 _slug _log _last _ticker='' _t=$EPOCHREALTIME
 	shift
 	_slug=${_name//[^[:alnum:]._+-]/-}
 	_log=$OUT/logs/${_slug,,}.log
 	mkdir -p "$OUT/logs" 2>/dev/null || die "cannot write to $OUT; set OUT= to a folder of yours"
-	[[ ! -t 2 ]] || printf '%-28s … ' "$_name" >&2
 	rm -f "$_log" # not truncated: a run side by side keeps writing to its own
+	[[ ! -t 2 ]] || { ticker "$_name" "$_log" & _ticker=$!; }
 	set +e # a condition would switch off errexit inside CMD, where it is a function; so do not call stage in one
 	(set -e; "$@") >"$_log" 2>&1
 	_rc=$?
 	set -e
 	_t=$((${EPOCHREALTIME/./} - ${_t/./}))
 	printf -v _t '%d.%d s' $((_t / 1000000)) $((_t % 1000000 / 100000))
-	[[ -t 2 ]] || printf '%-28s … ' "$_name" >&2
+	if [[ -n $_ticker ]]; then
+		kill "$_ticker" 2>/dev/null || :
+		wait "$_ticker" 2>/dev/null || :
+		printf '\r\e[K' >&2
+	fi
+	printf '%-28s … ' "$_name" >&2
 	((_rc)) || { printf '%s\n' "$_t" >&2; return 0; }
 	printf 'failed after %s\n' "$_t" >&2
 	_last=$(tail -n 1 "$_log")
