@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # A thin front door: each target is a script in scripts/, which says more with -h.
 
-export BASE LANE TEST BEFORE FRESH LINUX JOBS OUT CACHE SEND_AS
+export BASE LANE TEST SEED BEFORE FRESH LINUX JOBS OUT CACHE SEND_AS
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 } /^## / { print substr($$0, 4) }' Makefile
@@ -26,6 +26,7 @@ run check tree export mails report bench shell clean:
 ##   BASE=v7.3        the series to work on, one of series/
 ##   LANE=a,b         machines to boot, of ci/lanes (those that are on by default)
 ##   TEST=glob        only these tests
+##   SEED=n           for a lane that replays, instead of the seed in its file
 ##   BEFORE=no        leave out the unpatched kernel
 ##   FRESH=yes        boot the unpatched kernel even when nothing has changed for it
 ##   LINUX=path       your kernel tree or tarball, instead of a download

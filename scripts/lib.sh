@@ -14,13 +14,13 @@ export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0
 
 me=${0##*/}
 TOP=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd -P)
-BASE=${BASE:-v7.3} LANE=${LANE:-} TEST=${TEST:-} BEFORE=${BEFORE:-yes} LINUX=${LINUX:-}
+BASE=${BASE:-v7.3} LANE=${LANE:-} TEST=${TEST:-} BEFORE=${BEFORE:-yes} LINUX=${LINUX:-} SEED=${SEED:-}
 JOBS=${JOBS:-$(nproc)} OUT=${OUT:-out}
 CACHE=${CACHE:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/kvm-clock}
 [[ $OUT == /* ]] || OUT=$TOP/$OUT
 [[ $CACHE == /* ]] || CACHE=$TOP/$CACHE
 [[ -z $LINUX || $LINUX == /* ]] || LINUX=$PWD/$LINUX
-export TOP BASE LANE TEST BEFORE LINUX JOBS OUT CACHE
+export TOP BASE LANE TEST BEFORE LINUX SEED JOBS OUT CACHE
 
 RED='' GREEN='' YELLOW='' BOLD='' DIM='' OFF=''
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then

@@ -2,13 +2,20 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck disable=SC2154 # lane[] is filled here and used by who sources this
 #
-# The emulated machine of a lane (sourced by scripts/boot).
+# The emulated machine of a lane (sourced by scripts/boot). What depends on the
+# emulator is in machine-qemu.sh and machine-bochs.sh: read_lane takes in one.
 # shellcheck source=scripts/lib.sh
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 
 declare -A lane=()
+emulator_name='' # for messages
 
-# read_lane NAME: the settings of ci/lanes/NAME in lane[].
+# read_lane NAME: the settings of ci/lanes/NAME in lane[], with SEED= for its seed; and its emulator's functions:
+#   emulator                                      prints the path of the emulator, which is installed or built first
+#   accel EMULATOR KERNEL INITRAMFS TMP           prints tcg, kvm or none, as ACCEL= says and the machine allows
+#   start EMULATOR ACCEL KERNEL INITRD CONSOLE ERRORS
+#                                                 runs the machine until it powers off: 0, and 124 when its time is over
+#   shell EMULATOR KERNEL INITRD                  runs it with the console on this terminal
 read_lane() {
 	local file=$TOP/ci/lanes/$1 key value
 	[[ $1 =~ ^[a-z0-9-]+$ && -r $file ]] || die "no such lane '$1'; ci/lanes has: $(cd "$TOP/ci/lanes" && echo *)"
@@ -18,80 +25,52 @@ read_lane() {
 	for key in summary emulator machine cpu smp memory append config timeout; do
 		[[ -n ${lane[$key]:-} ]] || die "ci/lanes/$1 has no $key=; add it"
 	done
-}
-
-# emulator: the lane's QEMU.
-emulator() {
+	for key in smp timeout slow khz; do
+		[[ ${lane[$key]:-1} =~ ^[1-9][0-9]{0,11}$ ]] || die "ci/lanes/$1: $key=${lane[$key]} is not a number; correct it"
+	done
+	[[ -z $SEED || -n ${lane[seed]:-} ]] || die "lane $1 has no seed; use a lane that replays: $(cd "$TOP/ci/lanes" && grep -l ^seed= -- * | xargs)"
+	lane[seed]=${SEED:-${lane[seed]:-}}
+	[[ ${lane[seed]:-0} =~ ^(0|[1-9][0-9]{0,8})$ ]] || die "SEED=${lane[seed]} is not a number from 0 to 999999999"
 	case ${lane[emulator]} in
-	qemu) "$TOP/scripts/qemu" ;;
-	qemu-stock)
-		need qemu-stock || exit # errexit is off in $(emulator)
-		command -v qemu-system-x86_64 || die "no qemu-system-x86_64 in PATH; install it, or use LANE=svm"
+	qemu | qemu-stock)
+		# shellcheck source=scripts/machine-qemu.sh
+		source "$TOP/scripts/machine-qemu.sh"
 		;;
-	*) die "the lane's emulator '${lane[emulator]}' is neither qemu nor qemu-stock; correct ci/lanes" ;;
+	bochs)
+		# shellcheck source=scripts/machine-bochs.sh
+		source "$TOP/scripts/machine-bochs.sh"
+		;;
+	*) die "the lane's emulator '${lane[emulator]}' is neither qemu, qemu-stock nor bochs; correct ci/lanes/$1" ;;
 	esac
 }
 
-# start QEMU ACCEL KERNEL INITRD CONSOLE ERRORS: runs the machine until it powers off; 124 when its time is over.
-start() {
-	local cpu=${lane[cpu]} append="${lane[append]} loglevel=5 printk.devkmsg=on log_buf_len=4M panic=-1 oops=panic"
-	[[ $2 != kvm ]] || cpu=host,migratable=off
-	# pdeathsig: however this script ends, no QEMU is left. -no-reboot: a panic (panic=-1) ends QEMU, too.
-	setpriv --pdeathsig TERM timeout --kill-after=5 "${lane[timeout]}" setpriv --pdeathsig KILL \
-		"$1" -no-user-config -nodefaults -display none -no-reboot -accel "$2" -M "${lane[machine]}" -cpu "$cpu" \
-		-smp "${lane[smp]}" -m "${lane[memory]}" -serial "file:$5" -kernel "$3" -initrd "$4" -append "$append" \
-		</dev/null >"$6" 2>&1 &
-	qemu_pid=$!
-	on_exit stop_qemu
-	wait "$qemu_pid"
+# append: the kernel's command line, without what only a shell or only a run of tests wants
+append() { printf '%s panic=-1 oops=panic loglevel=5' "${lane[append]}"; }
+append_tests() { append; printf ' printk.devkmsg=on log_buf_len=4M'; }
+
+# run_machine ERRORS CMD...: CMD with the lane's time limit: 124 when its time is over. However this script ends, no
+# emulator is left.
+run_machine() {
+	local errors=$1
+	shift
+	setpriv --pdeathsig TERM timeout --kill-after=5 "${lane[timeout]}" setpriv --pdeathsig KILL "$@" </dev/null >"$errors" 2>&1 &
+	machine_pid=$!
+	on_exit stop_machine
+	wait "$machine_pid" 2>/dev/null # without the shell's word about a killed job
 }
-stop_qemu() { kill "$qemu_pid" 2>/dev/null; }
+stop_machine() { kill "$machine_pid" 2>/dev/null; }
 
 # make_initrd INITRAMFS RUNCONF FILE: prepends RUNCONF as /run.conf.
 make_initrd() {
 	local dir=$3.d
 	mkdir "$dir"
 	cp "$2" "$dir/run.conf"
-	(cd "$dir" && echo run.conf | cpio -o -H newc -R 0:0 --quiet) >"$3"
+	touch -d @0 "$dir/run.conf" # a run that replays has the same bytes
+	(cd "$dir" && echo run.conf | cpio -o -H newc -R 0:0 --reproducible --quiet) >"$3"
 	cat "$1" >>"$3"
 }
 
-# nonce: 16 hex digits
-nonce() { od -An -N8 -tx1 /dev/urandom | tr -d ' \n'; }
-
-# why_not_kvm QEMU KERNEL INITRAMFS TMP: why real KVM cannot be used, or nothing. /dev/kvm alone says little: on a
-# virtual machine it may exist without being able to run a guest. Hence a boot with one test that nests, remembered
-# until this machine boots again. (So far only the negative answers could be tried.)
-why_not_kvm() {
-	local memo saved n test
-	[[ -w /dev/kvm ]] || { echo "/dev/kvm is not there or not writable"; return; }
-	grep -qs '^[Y1]' /sys/module/kvm_{amd,intel}/parameters/nested || { echo "neither kvm_amd nor kvm_intel is loaded with nested=1"; return; }
-	memo=$OUT/.kvm-probe-$(sha "$(cat /proc/sys/kernel/random/boot_id)" "$1" "$2")
-	if [[ ! -e $memo ]]; then
-		n=$(nonce) test=kvm_clock_test
-		printf '%s\n%s 20 -\n' "$n" "$test" >"$4/probe.conf"
-		make_initrd "$3" "$4/probe.conf" "$4/probe.initrd"
-		saved=${lane[timeout]} lane[timeout]=30
-		start "$1" kvm "$2" "$4/probe.initrd" "$4/probe.console" "$4/probe.errors" || :
-		lane[timeout]=$saved
-		if grep -qsE "$n: ok 1 $test\$" <(tr -d '\r' <"$4/probe.console"); then
-			: | put "$memo"
-		else
-			put "$memo" <<<"a probe boot under it failed"
-		fi
-	fi
-	cat "$memo"
-}
-
-# accel QEMU KERNEL INITRAMFS TMP: tcg or kvm, as ACCEL=auto|tcg|kvm says and the machine allows.
-accel() {
-	local why
-	case ${ACCEL:-auto} in
-	tcg) echo tcg; return ;;
-	auto | kvm) ;;
-	*) die "ACCEL=$ACCEL is neither auto, tcg nor kvm" ;;
-	esac
-	why=$(why_not_kvm "$@")
-	[[ ${ACCEL:-auto} == auto || -z $why ]] || die "ACCEL=kvm cannot be had: $why; use ACCEL=tcg"
-	[[ -n $why ]] && echo tcg || echo kvm
+# nonce: 16 hex digits; of a lane that replays, the same ones for a seed
+nonce() {
+	if [[ -n ${lane[seed]} ]]; then sha "nonce ${lane[seed]}"; else od -An -N8 -tx1 /dev/urandom | tr -d ' \n'; fi
 }

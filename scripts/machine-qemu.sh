@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck disable=SC2034,SC2154 # lane[] and emulator_name are shared with who sources this
+#
+# QEMU as the machine of a lane: see scripts/machine.sh.
+
+emulator_name=QEMU
+
+emulator() {
+	[[ ${lane[emulator]} != qemu ]] || { "$TOP/scripts/qemu"; return; }
+	need qemu-stock || exit # errexit is off in $(emulator)
+	command -v qemu-system-x86_64 || die "no qemu-system-x86_64 in PATH; install it, or use LANE=svm"
+}
+
+# qemu_args ACCEL KERNEL INITRD APPEND: the options in args[]
+qemu_args() {
+	local cpu=${lane[cpu]}
+	[[ $1 != kvm ]] || cpu=host,migratable=off
+	# -no-reboot: a panic (panic=-1) ends QEMU, too.
+	args=(-no-user-config -nodefaults -display none -no-reboot -accel "$1" -M "${lane[machine]}" -cpu "$cpu"
+		-smp "${lane[smp]}" -m "${lane[memory]}" -kernel "$2" -initrd "$3" -append "$4")
+	# The clock counts instructions and starts at a date: nothing of the world outside gets in.
+	[[ -z ${lane[seed]} ]] || args+=(-icount 'shift=0,sleep=off' -seed "${lane[seed]}" -rtc 'base=2026-01-01T00:00:00,clock=vm')
+}
+
+start() {
+	local args
+	qemu_args "$2" "$3" "$4" "$(append_tests)"
+	run_machine "$6" "$1" "${args[@]}" -serial "file:$5"
+}
+
+shell() {
+	local args
+	qemu_args tcg "$2" "$3" "$(append)"
+	"$1" "${args[@]}" -serial mon:stdio
+}
+
+# why_not_kvm QEMU KERNEL INITRAMFS TMP: why real KVM cannot be used, or nothing. /dev/kvm alone says little: on a
+# virtual machine it may exist without being able to run a guest. Hence a boot with one test that nests, remembered
+# until this machine boots again. (So far only the negative answers could be tried.)
+why_not_kvm() {
+	local memo saved n test
+	[[ -w /dev/kvm ]] || { echo "/dev/kvm is not there or not writable"; return; }
+	grep -qs '^[Y1]' /sys/module/kvm_{amd,intel}/parameters/nested || { echo "neither kvm_amd nor kvm_intel is loaded with nested=1"; return; }
+	memo=$OUT/.kvm-probe-$(sha "$(cat /proc/sys/kernel/random/boot_id)" "$1" "$2")
+	if [[ ! -e $memo ]]; then
+		n=$(nonce) test=kvm_clock_test
+		printf '%s\n%s 20 -\n' "$n" "$test" >"$4/probe.conf"
+		make_initrd "$3" "$4/probe.conf" "$4/probe.initrd"
+		saved=${lane[timeout]} lane[timeout]=30
+		start "$1" kvm "$2" "$4/probe.initrd" "$4/probe.console" "$4/probe.errors" || :
+		lane[timeout]=$saved
+		if grep -qsE "$n: ok 1 $test\$" <(tr -d '\r' <"$4/probe.console"); then
+			: | put "$memo"
+		else
+			put "$memo" <<<"a probe boot under it failed"
+		fi
+	fi
+	cat "$memo"
+}
+
+accel() {
+	local why
+	if [[ -n ${lane[seed]} ]]; then
+		[[ ${ACCEL:-} != kvm ]] || die "ACCEL=kvm cannot be had: real KVM does not replay; use ACCEL=tcg"
+		echo tcg
+		return
+	fi
+	case ${ACCEL:-auto} in
+	tcg) echo tcg; return ;;
+	auto | kvm) ;;
+	*) die "ACCEL=$ACCEL is neither auto, tcg nor kvm" ;;
+	esac
+	why=$(why_not_kvm "$@")
+	[[ ${ACCEL:-auto} == auto || -z $why ]] || die "ACCEL=kvm cannot be had: $why; use ACCEL=tcg"
+	[[ -n $why ]] && echo tcg || echo kvm
+}
