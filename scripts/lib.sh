@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck disable=SC2034 # colours and settings are for the scripts that source this
 #
-# Common to all scripts (sourced): settings and their defaults, messages, locks.
+# Common to all scripts (sourced): settings and their defaults, messages, locks, and the stages of stage.sh.
 # A script that is called with -h prints its own header comment.
 
 set -euo pipefail
@@ -12,7 +12,7 @@ export LC_ALL=C.UTF-8
 unset ${!GIT_*}
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0
 
-me=${0##*/}
+me=${0##*/} args=$*
 TOP=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd -P)
 BASE=${BASE:-v7.3} LANE=${LANE:-} TEST=${TEST:-} BEFORE=${BEFORE:-yes} LINUX=${LINUX:-} SEED=${SEED:-}
 JOBS=${JOBS:-$(nproc)} OUT=${OUT:-out}
@@ -98,51 +98,8 @@ with_lock() {
 	) 9>"$_lock"
 }
 
-# ticker NAME LOG: on a terminal, the time since the start and the last line of the log, anew every second.
-ticker() {
-	local begin=$SECONDS
-	trap - EXIT INT TERM
-	while sleep 1; do
-		printf '\r%-28s … %d s  %s%.60s%s\e[K' "$1" $((SECONDS - begin)) "$DIM" \
-			"$(tail -n 1 "$2" 2>/dev/null | LC_ALL=C tr -dc '[:print:]')" "$OFF" >&2
-	done
-}
-
-# stage NAME CMD...: runs CMD with its output in out/logs/NAME.log and prints one line (to stderr) with the time it took.
-# When it fails: the last lines of the log and where it is, or only its last line when
-# that is an error line of ours.
-stage() {
-	# underscores: CMD may be a function, which sees these instead of its script's variables of the same name
-	local _name=$1 _rc=0 _slug _log _last _ticker='' _t=$EPOCHREALTIME
-	shift
-	_slug=${_name//[^[:alnum:]._+-]/-}
-	_log=$OUT/logs/${_slug,,}.log
-	mkdir -p "$OUT/logs" 2>/dev/null || die "cannot write to $OUT; set OUT= to a folder of yours"
-	rm -f "$_log" # not truncated: a run side by side keeps writing to its own
-	[[ ! -t 2 ]] || { ticker "$_name" "$_log" & _ticker=$!; }
-	set +e # a condition would switch off errexit inside CMD, where it is a function; so do not call stage in one
-	(set -e; "$@") >"$_log" 2>&1
-	_rc=$?
-	set -e
-	_t=$((${EPOCHREALTIME/./} - ${_t/./}))
-	printf -v _t '%d.%d s' $((_t / 1000000)) $((_t % 1000000 / 100000))
-	if [[ -n $_ticker ]]; then
-		kill "$_ticker" 2>/dev/null || :
-		wait "$_ticker" 2>/dev/null || :
-		printf '\r\e[K' >&2
-	fi
-	printf '%-28s … ' "$_name" >&2
-	((_rc)) || { printf '%s\n' "$_t" >&2; return 0; }
-	printf 'failed after %s\n' "$_t" >&2
-	_last=$(tail -n 1 "$_log")
-	if [[ $_last =~ ^([a-z]+):\ . && -x $TOP/scripts/${BASH_REMATCH[1]} ]]; then
-		printf '%s\n' "$_last" >&2
-	else
-		tail -n 15 "$_log" | sed 's/^/    /' >&2
-		note "$_name failed (exit code $_rc); the log is $_log"
-	fi
-	return "$_rc"
-}
+# shellcheck source=scripts/stage.sh
+. "$TOP/scripts/stage.sh"
 
 [[ $TOP$OUT$CACHE != *[[:space:]:]* ]] || die "a path with a space or colon cannot hold a kernel build; move the checkout or set OUT= and CACHE="
 [[ ${1-} != -h && ${1-} != --help ]] || usage
