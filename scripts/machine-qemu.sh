@@ -46,7 +46,7 @@ why_not_kvm() {
 	if [[ ! -e $memo ]]; then
 		n=$(nonce) test=kvm_clock_test
 		printf '%s\n%s 20 -\n' "$n" "$test" >"$4/probe.conf"
-		make_initrd "$3" "$4/probe.conf" "$4/probe.initrd"
+		make_initrd "$3" "$4/probe.conf" "$2" "$4/probe.initrd"
 		saved=${lane[timeout]} lane[timeout]=30
 		start "$1" kvm "$2" "$4/probe.initrd" "$4/probe.console" "$4/probe.errors" || :
 		lane[timeout]=$saved

@@ -60,14 +60,14 @@ run_machine() {
 }
 stop_machine() { kill "$machine_pid" 2>/dev/null; }
 
-# make_initrd INITRAMFS RUNCONF FILE: prepends RUNCONF as /run.conf.
+# make_initrd INITRAMFS RUNCONF KERNEL FILE: prepends RUNCONF as /run.conf, and the kernel's modules.
 make_initrd() {
-	local dir=$3.d
+	local dir=$4.d
 	mkdir "$dir"
 	cp "$2" "$dir/run.conf"
 	touch -d @0 "$dir/run.conf" # a run that replays has the same bytes
-	(cd "$dir" && echo run.conf | cpio -o -H newc -R 0:0 --reproducible --quiet) >"$3"
-	cat "$1" >>"$3"
+	(cd "$dir" && echo run.conf | cpio -o -H newc -R 0:0 --reproducible --quiet) >"$4"
+	cat "${3%/arch/*}/modules.cpio" "$1" >>"$4"
 }
 
 # nonce: 16 hex digits; of a lane that replays, the same ones for a seed

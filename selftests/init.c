@@ -4,7 +4,7 @@
  * other, reports them as KTAP on the console and powers off.
  *
  * /run.conf: the nonce on the first line, then "name seconds wait" for each
- * test (/tests/name), where wait is "tsc" when the clocksource has to be the
+ * test (/tests/name; "name#7" is /tests/name, too), where wait is "tsc" when the clocksource has to be the
  * TSC first, else "-". A single line "shell" asks for a shell instead.
  *
  * All output goes through /dev/kmsg, so that the kernel's own messages never
@@ -106,6 +106,29 @@ static void mounts(void)
 	}
 }
 
+/*
+ * Loads what /modules/order lists. Those for another CPU refuse; anything else
+ * is an error, and the run has no end marker.
+ */
+static void load_modules(void)
+{
+	FILE *f = fopen("/modules/order", "re");
+	char name[64], path[96];
+	int fd;
+
+	while (f && fscanf(f, "%63s", name) == 1) {
+		snprintf(path, sizeof(path), "/modules/%s.ko", name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (syscall(SYS_finit_module, fd, "", 0) && errno != EOPNOTSUPP && errno != ENODEV) {
+			say("# %s: %s", path, strerror(errno));
+			power_off();
+		}
+		close(fd);
+	}
+	if (f)
+		fclose(f);
+}
+
 static bool clocksource_is_tsc(void)
 {
 	FILE *f = fopen(CLOCKSOURCE, "re");
@@ -192,7 +215,7 @@ static __attribute__((noreturn)) void child(const struct test *t, int out)
 	prctl(PR_CAPBSET_DROP, CAP_SYSLOG);
 	if (chdir("/tmp"))
 		_exit(127);
-	snprintf(path, sizeof(path), "/tests/%s", t->name);
+	snprintf(path, sizeof(path), "/tests/%.*s", (int)strcspn(t->name, "#"), t->name);
 	execve(path, argv, envp);
 	dprintf(2, "%s: %s\n", path, strerror(errno));
 	_exit(127);
@@ -373,6 +396,7 @@ int main(void)
 	mounts();
 	kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	n = read_conf();
+	load_modules();
 	if (n < 0) {
 		shell();
 		power_off();
