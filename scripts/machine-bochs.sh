@@ -72,6 +72,9 @@ start() {
 }
 
 shell() {
+	local saved
+	saved=$(stty -g)
+	on_exit stty "$saved" # the terminal is raw until Bochs ends by itself
 	make_iso "$2" "$3" "$(append)" "$3.iso"
 	bochsrc "$3.iso" "mode=term, dev=$(tty)" >"$3.bochsrc"
 	echo c >"$3.continue"
