@@ -5,6 +5,7 @@
 # QEMU as the machine of a lane: see scripts/machine.sh.
 
 emulator_name=QEMU
+devices=() # more options
 
 emulator() {
 	[[ ${lane[emulator]} != qemu ]] || { "$TOP/scripts/qemu"; return; }
@@ -14,7 +15,7 @@ emulator() {
 
 # qemu_args ACCEL KERNEL INITRD APPEND: the options in args[]
 qemu_args() {
-	local cpu=${lane[cpu]}
+	local cpu=${host_cpu:-${lane[cpu]}}
 	[[ $1 != kvm ]] || cpu=host,migratable=off
 	# -no-reboot: a panic (panic=-1) ends QEMU, too.
 	args=(-no-user-config -nodefaults -display none -no-reboot -accel "$1" -M "${lane[machine]}" -cpu "$cpu"
@@ -26,7 +27,7 @@ qemu_args() {
 start() {
 	local args
 	qemu_args "$2" "$3" "$4" "$(append_tests)"
-	run_machine "$6" "$1" "${args[@]}" -serial "file:$5"
+	run_machine "$6" "$1" "${args[@]}" -serial "file:$5" "${devices[@]}"
 }
 
 shell() {
@@ -34,6 +35,27 @@ shell() {
 	qemu_args tcg "$2" "$3" "$(append)"
 	"$1" "${args[@]}" -serial mon:stdio
 }
+
+# start_peer QEMU ACCEL KERNEL INITRAMFS TMP: the lane's second host, beside the first one until this script ends: on the
+# same disk and serial line, and all that it runs is l2_peer. Its console is $TMP/peer.console. The first one is to be
+# started after it.
+start_peer() {
+	local disk=(-object "memory-backend-file,id=disk,mem-path=$5/disk,size=256M,share=on" -device "ivshmem-plain,memdev=disk")
+	printf '%s\nl2_peer %s tsc\n' "$(nonce)" "${lane[timeout]}" >"$5/peer.conf"
+	make_initrd "$4" "$5/peer.conf" "$3" "$5/peer.initrd"
+	mkfifo "$5"/line.{in,out}
+	ln -s line.in "$5/peer.out"
+	ln -s line.out "$5/peer.in"
+	: >"$5/peer.console"
+	(
+		devices=("${disk[@]}" -chardev "pipe,id=line,path=$5/peer" -serial chardev:line)
+		host_cpu=${lane[peer-cpu]} start "$1" "$2" "$3" "$5/peer.initrd" "$5/peer.console" "$5/peer.errors"
+	) &
+	peer_pid=$!
+	on_exit stop_peer
+	devices=("${disk[@]}" -chardev "pipe,id=line,path=$5/line" -serial chardev:line)
+}
+stop_peer() { kill "$peer_pid" 2>/dev/null; }
 
 # why_not_kvm QEMU KERNEL INITRAMFS TMP: why real KVM cannot be used, or nothing. /dev/kvm alone says little: on a
 # virtual machine it may exist without being able to run a guest. Hence a boot with one test that nests, remembered

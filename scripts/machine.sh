@@ -60,13 +60,19 @@ run_machine() {
 }
 stop_machine() { kill "$machine_pid" 2>/dev/null; }
 
-# make_initrd INITRAMFS RUNCONF KERNEL FILE: prepends RUNCONF as /run.conf, and the kernel's modules.
+# make_initrd INITRAMFS RUNCONF KERNEL FILE: prepends RUNCONF as /run.conf, and the kernel's modules; on lane l2 also the
+# kernel itself, which L2 boots.
 make_initrd() {
-	local dir=$4.d
+	local dir=$4.d names=run.conf
 	mkdir "$dir"
 	cp "$2" "$dir/run.conf"
 	touch -d @0 "$dir/run.conf" # a run that replays has the same bytes
-	(cd "$dir" && echo run.conf | cpio -o -H newc -R 0:0 --reproducible --quiet) >"$4"
+	if [[ ${lane[tests]:-} == l2 ]]; then
+		mkdir "$dir/l2"
+		cp "$3" "$dir/l2/bzImage"
+		names+=$'\nl2\nl2/bzImage'
+	fi
+	(cd "$dir" && echo "$names" | cpio -o -H newc -R 0:0 --reproducible --quiet) >"$4"
 	cat "${3%/arch/*}/modules.cpio" "$1" >>"$4"
 }
 
