@@ -4,7 +4,7 @@
 export BASE LANE TEST SEED BEFORE FRESH LINUX JOBS OUT CACHE SEND_AS N
 
 help: ## this text
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 } /^## / { print substr($$0, 4) }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 } /^## / { print substr($$0, 4) }' Makefile
 
 run: ## build, boot and test the series; a table, out/results.json, out/junit.xml
 check: ## all that CI runs: the scripts and patches, bad input, then run for each base
@@ -13,14 +13,15 @@ export: ## write the commits of that tree back to patches/ and series/
 mails: ## the series as mails, ready to send
 report: ## the results of the last run as Markdown: out/report.md
 flakes: ## how often the tests of the base fail on the unpatched kernel, of N=10 runs
+bisectable: ## each patch builds by itself, for x86_64 and i386, with W=1 (half an hour)
 bench: ## measure the times that the README quotes
 shell: ## a shell in the guest, on the patched kernel
 clean: ## remove what is built and measured; trees made by make tree stay
 
-run check tree export mails report flakes bench shell clean:
+run check tree export mails report flakes bisectable bench shell clean:
 	@scripts/$@
 
-.PHONY: help run check tree export mails report flakes bench shell clean
+.PHONY: help run check tree export mails report flakes bisectable bench shell clean
 
 ##
 ## Variables:
