@@ -11,7 +11,7 @@ check: ## all that CI runs: the scripts and patches, bad input, then run for eac
 tree: ## a git tree with the base as a commit and the series on top: out/<base>/tree
 export: ## write the commits of that tree back to patches/ and series/
 mails: ## the series as mails, ready to send
-report: ## the results of the last run as Markdown: out/report.md
+report: ## the results of the last run as one HTML page with plots: out/report.html
 flakes: ## how often the tests of the base fail on the unpatched kernel, of N=10 runs
 bisectable: ## each patch builds by itself, for x86_64 and i386, with W=1 (half an hour)
 bench: ## measure the times that the README quotes
