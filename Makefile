@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # A thin front door: each target is a script in scripts/, which says more with -h.
 
-export BASE LANE TEST SEED BEFORE FRESH LINUX JOBS OUT CACHE SEND_AS N
+export BASE LANE TEST SEED BEFORE FRESH LINUX JOBS OUT CACHE SEND_AS N GROUP
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 } /^## / { print substr($$0, 4) }' Makefile
@@ -12,16 +12,17 @@ tree: ## a git tree with the base as a commit and the series on top: out/<base>/
 export: ## write the commits of that tree back to patches/ and series/
 mails: ## the series as mails, ready to send
 report: ## the results of the last run as one HTML page with plots: out/report.html
+matrix: ## the bases and lanes of make check as JSON, for the fan-out of a CI
 flakes: ## how often the tests of the base fail on the unpatched kernel, of N=10 runs
 bisectable: ## each patch builds by itself, for x86_64 and i386, with W=1 (half an hour)
 bench: ## measure the times that the README quotes
 shell: ## a shell in the guest, on the patched kernel
 clean: ## remove what is built and measured; trees made by make tree stay
 
-run check tree export mails report flakes bisectable bench shell clean:
+run check tree export mails report matrix flakes bisectable bench shell clean:
 	@scripts/$@
 
-.PHONY: help run check tree export mails report flakes bisectable bench shell clean
+.PHONY: help run check tree export mails report matrix flakes bisectable bench shell clean
 
 ##
 ## Variables:
@@ -35,5 +36,6 @@ run check tree export mails report flakes bisectable bench shell clean:
 ##   JOBS=n           compile jobs (all processors)
 ##   OUT=dir          where everything is built (out)
 ##   CACHE=dir        downloads, our QEMU, ccache (~/.cache/kvm-clock)
+##   GROUP="a b"      only these groups of make check, see scripts/check -h
 ##   N=10             how often make flakes runs each test
 ##   SEND_AS=address  the sender of make mails

@@ -61,6 +61,26 @@ sha() {
 	done | sha256sum | cut -c1-16
 }
 
+# lane_value LANE KEY: a setting of ci/lanes/LANE.
+lane_value() { sed -n "s/^$2=//p" "$TOP/ci/lanes/$1"; }
+
+# test_list LANE: the file with its tests.
+test_list() { printf '%s\n' "${TESTS:-$TOP/selftests/$BASE$(lane_value "$1" tests | sed 's/^/./').tests}"; }
+
+# lanes DEFAULT...: those of LANE=, or of ci/lanes those with one of these for default= that BASE has tests for.
+lanes() {
+	local lane
+	for lane in ${LANE//,/ }; do
+		[[ -r $TOP/ci/lanes/$lane ]] || die "no such lane '$lane'; ci/lanes has: $(cd "$TOP/ci/lanes" && echo *)"
+		echo "$lane"
+	done
+	[[ -z $LANE ]] || return 0
+	for lane in "$TOP"/ci/lanes/*; do
+		lane=${lane##*/}
+		[[ " $* " != *" $(lane_value "$lane" default) "* || ! -r $(test_list "$lane") ]] || echo "$lane"
+	done
+}
+
 # scratch NAME: a new folder for what is needed only until the script ends; who asks for it removes it.
 scratch() {
 	mkdir -p "${SCRATCH:=$OUT/tmp}" 2>/dev/null || die "cannot write to $SCRATCH; set OUT= to a folder of yours"
