@@ -86,3 +86,15 @@ make_mini() {
 	mkdir "$mini"
 	git -C "$OUT/$BASE/base" archive base "${top[@]}" "${touched[@]}" | tar -x -C "$mini"
 }
+
+# written DIR: DIR becomes a folder with the files of the base, under git.
+written() {
+	mkdir "$1"
+	git -C "$OUT/$BASE/base" archive base | tar -x -C "$1"
+	git -C "$1" init -q
+	git -C "$1" add -Af
+	git -C "$1" commit -qm base
+}
+
+# hash_of DIR: the id of what is in it.
+hash_of() { git -C "$1" add -Af && git -C "$1" write-tree; }
