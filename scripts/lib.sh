@@ -67,9 +67,10 @@ lane_value() { sed -n "s/^$2=//p" "$TOP/ci/lanes/$1"; }
 # test_list LANE: the file with its tests.
 test_list() { printf '%s\n' "${TESTS:-$TOP/selftests/$BASE$(lane_value "$1" tests | sed 's/^/./').tests}"; }
 
-# lanes DEFAULT...: those of LANE=, or of ci/lanes those with one of these for default= that BASE has tests for.
+# lanes DEFAULT...: those of LANE=, or of ci/lanes those that BASE has tests for with one of these for default=, or for
+# default.BASE= if that is there.
 lanes() {
-	local lane
+	local lane default
 	for lane in ${LANE//,/ }; do
 		[[ -r $TOP/ci/lanes/$lane ]] || die "no such lane '$lane'; ci/lanes has: $(cd "$TOP/ci/lanes" && echo *)"
 		echo "$lane"
@@ -77,7 +78,8 @@ lanes() {
 	[[ -z $LANE ]] || return 0
 	for lane in "$TOP"/ci/lanes/*; do
 		lane=${lane##*/}
-		[[ " $* " != *" $(lane_value "$lane" default) "* || ! -r $(test_list "$lane") ]] || echo "$lane"
+		default=$(lane_value "$lane" "default.$BASE")
+		[[ " $* " != *" ${default:-$(lane_value "$lane" default)} "* || ! -r $(test_list "$lane") ]] || echo "$lane"
 	done
 }
 
