@@ -8,6 +8,7 @@
 source "${BASH_SOURCE[0]%/*}/lib.sh"
 
 declare -A lane=()
+l2_kernels=()
 emulator_name='' # for messages
 
 # read_lane NAME: the settings of ci/lanes/NAME in lane[], with SEED= for its seed; and its emulator's functions:
@@ -61,9 +62,9 @@ run_machine() {
 stop_machine() { kill "$machine_pid" 2>/dev/null; }
 
 # make_initrd INITRAMFS RUNCONF KERNEL FILE: prepends RUNCONF as /run.conf, and the kernel's modules; on lane l2 also the
-# kernel itself, which L2 boots.
+# kernel itself, which L2 boots, and those of l2_kernels[].
 make_initrd() {
-	local dir=$4.d names=run.conf
+	local dir=$4.d names=run.conf which
 	mkdir "$dir"
 	cp "$2" "$dir/run.conf"
 	touch -d @0 "$dir/run.conf" # a run that replays has the same bytes
@@ -71,6 +72,10 @@ make_initrd() {
 		mkdir "$dir/l2"
 		cp "$3" "$dir/l2/bzImage"
 		names+=$'\nl2\nl2/bzImage'
+		for which in $(printf '%s\n' "${l2_kernels[@]}" | sort -u); do
+			cp "$("$TOP/scripts/kernel" "$which" "${lane[config]}")" "$dir/l2/bzImage.$which"
+			names+=$'\n'l2/bzImage.$which
+		done
 	fi
 	(cd "$dir" && echo "$names" | cpio -o -H newc -R 0:0 --reproducible --quiet) >"$4"
 	cat "${3%/arch/*}/modules.cpio" "$1" >>"$4"

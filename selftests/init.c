@@ -4,7 +4,7 @@
  * other, reports them as KTAP on the console and powers off.
  *
  * /run.conf: the nonce on the first line, then "name seconds wait" for each
- * test (/tests/name; "name#7" is /tests/name, too), where wait is "tsc" when the clocksource has to be the
+ * test (/tests/name; "name#7" is /tests/name, too, and finds that in $TEST), where wait is "tsc" when the clocksource has to be the
  * TSC first, else "-". A single line "shell" asks for a shell instead.
  *
  * All output goes through /dev/kmsg, so that the kernel's own messages never
@@ -198,7 +198,7 @@ static ssize_t take_output(struct output *out, int fd)
 
 static __attribute__((noreturn)) void child(const struct test *t, int out)
 {
-	char *envp[] = { "PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/tmp", "TERM=dumb", NULL };
+	char name[160], *envp[] = { "PATH=/bin:/sbin:/usr/bin:/usr/sbin", "HOME=/tmp", "TERM=dumb", name, NULL };
 	int null = open("/dev/null", O_RDONLY);
 	char path[160], *argv[] = { path, NULL };	/* KVM selftests open argv[0] */
 	sigset_t none;
@@ -216,6 +216,7 @@ static __attribute__((noreturn)) void child(const struct test *t, int out)
 	if (chdir("/tmp"))
 		_exit(127);
 	snprintf(path, sizeof(path), "/tests/%.*s", (int)strcspn(t->name, "#"), t->name);
+	snprintf(name, sizeof(name), "TEST=%s", t->name);
 	execve(path, argv, envp);
 	dprintf(2, "%s: %s\n", path, strerror(errno));
 	_exit(127);

@@ -31,7 +31,7 @@
 #define LIST		"/l2/tests"
 
 struct conf {
-	char name[64], cpus[8], memory[16], machine[32], cpu[256], append[512];
+	char name[64], cpus[8], memory[16], machine[32], cpu[256], append[512], kernel[8], first[8];
 	unsigned int seconds;
 };
 
@@ -45,6 +45,8 @@ static const struct conf defaults = {
 };
 
 static struct conf conf;
+const char *const l2_name = conf.name;
+bool l2_there;
 
 static const char *doing = "nothing";	/* what a hang would be in */
 static char last_line[sizeof(((struct l2 *)0)->last)];
@@ -98,6 +100,8 @@ static void configure(const char *word)
 		CONF(machine, "");
 		CONF(cpu, ",");
 		CONF(append, " ");
+		CONF(kernel, "");
+		CONF(first, "");
 	}
 	l2_fail("%s: '%s' is no setting of L2", LIST, word);
 }
@@ -110,8 +114,8 @@ void l2_init(const char *name)
 
 	signal(SIGPIPE, SIG_IGN);
 	conf = defaults;
-	if (strrchr(name, '/'))
-		name = strrchr(name, '/') + 1;
+	if (!name)
+		l2_fail("there is no test in $TEST");
 	set(conf.name, sizeof(conf.name), "", name);
 	while (f && fgets(line, sizeof(line), f)) {
 		word = strtok_r(line, " \t\n", &save);
@@ -124,6 +128,9 @@ void l2_init(const char *name)
 				configure(word);
 		}
 		fclose(f);
+		if (*conf.kernel && strcmp(conf.kernel, "before") && strcmp(conf.kernel, "after"))
+			l2_fail("%s: kernel=%s is neither before nor after", LIST, conf.kernel);
+		l2_there = !strcmp(conf.first, "there");
 		return;
 	}
 	l2_fail("%s does not have %s", LIST, name);
@@ -234,6 +241,7 @@ static void attend(struct l2 *vm, int ms)
 		{ .fd = vm->qmp.fd, .events = POLLIN },
 		{ .fd = vm->errors.fd, .events = POLLIN },
 	};
+	int status;
 
 	poll(pfd, 3, ms);
 	if (pfd[0].revents)
@@ -243,8 +251,12 @@ static void attend(struct l2 *vm, int ms)
 	if (pfd[2].revents)
 		take(vm, &vm->errors, error_line);
 	if (!vm->gone && vm->console.fd < 0 && vm->qmp.fd < 0 && vm->errors.fd < 0) {
-		waitpid(vm->qemu, NULL, 0);
+		waitpid(vm->qemu, &status, 0);
 		vm->gone = true;
+		if (WIFSIGNALED(status) && !vm->killed)
+			snprintf(vm->end, sizeof(vm->end), " (QEMU: signal %d)", WTERMSIG(status));
+		else if (WEXITSTATUS(status))
+			snprintf(vm->end, sizeof(vm->end), " (QEMU: exit code %d)", WEXITSTATUS(status));
 	}
 }
 
@@ -253,7 +265,7 @@ void l2_until(struct l2 *vm, const bool *flag, const char *what)
 	doing = what;
 	while (!*flag) {
 		if (vm->gone)
-			l2_fail("L2 ended in %s; its last line: %s", what, vm->last);
+			l2_fail("L2 ended in %s%s; its last line: %s", what, vm->end, vm->last);
 		attend(vm, -1);
 	}
 }
@@ -291,7 +303,7 @@ static void command(struct l2 *vm, const char *json, int fd)
 	doing = json;
 	while (vm->replies < due) {
 		if (vm->gone)
-			l2_fail("QEMU ended at %s", json);
+			l2_fail("QEMU ended%s at %s", vm->end, json);
 		attend(vm, -1);
 	}
 }
@@ -333,17 +345,17 @@ static void make_initrd(const char *nonce, const char *program, const char *path
 
 static __attribute__((noreturn)) void exec_qemu(bool incoming, int console, int qmp, int errors)
 {
-	char con[64], mon[64];
+	char con[64], mon[64], kernel[32];
 	char *argv[] = {
 		QEMU, "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",
 		"-accel", "kvm", "-M", conf.machine, "-cpu", conf.cpu,
 		"-smp", conf.cpus, "-m", conf.memory,
 		"-chardev", con, "-serial", "chardev:console",
 		"-chardev", mon, "-mon", "chardev=qmp,mode=control",
-		"-object", "memory-backend-file,id=clocks,mem-path=/dev/shm/l2,size=4K,share=on",
+		"-object", "memory-backend-file,id=clocks,mem-path=/dev/shm/l2,size=256K,share=on",
 		/* master: its memory migrates with L2 */
 		"-device", "ivshmem-plain,memdev=clocks,master=on",
-		"-kernel", "/l2/bzImage", "-initrd", "/tmp/initrd", "-append", conf.append,
+		"-kernel", kernel, "-initrd", "/tmp/initrd", "-append", conf.append,
 		incoming ? "-incoming" : NULL, "defer", NULL
 	};
 	char *envp[] = { "LD_LIBRARY_PATH=/l2/lib", NULL };
@@ -353,6 +365,7 @@ static __attribute__((noreturn)) void exec_qemu(bool incoming, int console, int 
 	qmp = dup(qmp);
 	snprintf(con, sizeof(con), "socket,id=console,fd=%d", console);
 	snprintf(mon, sizeof(mon), "socket,id=qmp,fd=%d", qmp);
+	snprintf(kernel, sizeof(kernel), "/l2/bzImage%s%s", *conf.kernel ? "." : "", conf.kernel);
 	dup2(errors, 1);
 	dup2(errors, 2);
 	execve(QEMU, argv, envp);
@@ -370,9 +383,9 @@ static void start(struct l2 *vm, bool incoming)
 	}
 	unlink("/dev/shm/l2");
 	shm = open("/dev/shm/l2", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (shm < 0 || ftruncate(shm, 4096))
+	if (shm < 0 || ftruncate(shm, L2_SHM_SIZE))
 		l2_fail("/dev/shm/l2: %s", strerror(errno));
-	vm->clocks = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, shm, 0);
+	vm->clocks = mmap(NULL, L2_SHM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, shm, 0);
 	close(shm);
 	if (vm->clocks == MAP_FAILED)
 		l2_fail("mmap(): %s", strerror(errno));
@@ -421,9 +434,10 @@ int l2_end(struct l2 *vm)
 
 static void end_qemu(struct l2 *vm)
 {
+	vm->killed = true;
 	kill(vm->qemu, SIGKILL);	/* it has nothing left to do, and would take its time */
 	l2_until(vm, &vm->gone, "the end of QEMU");
-	munmap(vm->clocks, 4096);
+	munmap(vm->clocks, L2_SHM_SIZE);
 }
 
 void l2_save(struct l2 *vm, int fd)
@@ -461,7 +475,7 @@ void l2_until_served(struct l2 *vm)
 	__atomic_store_n(&vm->clocks->request, 1, __ATOMIC_RELEASE);
 	while (__atomic_load_n(&vm->clocks->reply, __ATOMIC_ACQUIRE) != 1) {
 		if (vm->gone)
-			l2_fail("L2 ended; its last line: %s", vm->last);
+			l2_fail("L2 ended%s; its last line: %s", vm->end, vm->last);
 		attend(vm, 1);
 	}
 }
@@ -482,7 +496,7 @@ static void round_trip(struct l2 *vm, unsigned int cpu, struct l2_sample *sample
 			continue;
 		attend(vm, 0);
 		if (vm->gone)
-			l2_fail("L2 ended; its last line: %s", vm->last);
+			l2_fail("L2 ended%s; its last line: %s", vm->end, vm->last);
 	}
 	after = clock_ns(CLOCK_MONOTONIC_RAW);
 	sample->at = after;
@@ -511,6 +525,29 @@ struct l2_sample l2_sample(struct l2 *vm, unsigned int cpu)
 	for (int i = 0; i < ROUND_TRIPS || (s.mono.max - s.mono.min > SHARP_NS && s.at < end); i++)
 		round_trip(vm, cpu, &s);
 	return s;
+}
+
+/* ---- timers */
+
+void l2_timers_start(struct l2 *vm, enum l2_timer_set set)
+{
+	vm->clocks->run = set;
+	__atomic_add_fetch(&vm->clocks->request, 1, __ATOMIC_RELEASE);
+}
+
+struct l2_timers *l2_timers_end(struct l2 *vm)
+{
+	struct l2_clocks *c = vm->clocks;
+
+	doing = "the timers of L2";
+	while (__atomic_load_n(&c->reply, __ATOMIC_ACQUIRE) != c->request) {
+		if (vm->gone)
+			l2_fail("L2 ended%s; its last line: %s", vm->end, vm->last);
+		attend(vm, 10);
+	}
+	if (c->status)
+		l2_fail("L2 could not run the timers (wait status 0x%x)", c->status);
+	return (void *)c + L2_TIMERS_AT;
 }
 
 void l2_finish(struct l2 *vm)

@@ -3,14 +3,16 @@
  * For the tests of lane l2, on the L1 side: a Linux guest (L2) in QEMU with
  * KVM, its clocks, and its way to a second L1 host and back.
  *
- * A test is a program of its own name and has a line in /l2/tests, the test
- * list: name, patch, time, needs, then what its L2 is to be:
+ * A test is a program of its own name (up to a #) and has a line in /l2/tests,
+ * the test list: name, patch, time, needs, then what its L2 is to be:
  *
  *	cpus=N		vCPUs (1)
  *	memory=128M
  *	machine=q35	QEMU's machine type
  *	cpu=...		more of QEMU's -cpu, after a comma
  *	append=word	to the kernel's command line; may stand there again
+ *	kernel=after	before or after, with or without the series; else L1's
+ *	first=there	on which host it is booted, where a test asks for that
  *
  * What L2's own test prints, the test prints; the kernel's messages in L2 come
  * after "L2: ", where a complaint fails the run as one of L1 does.
@@ -38,6 +40,8 @@ struct l2 {
 	char nonce[17], last[1024], reason[256], skip[256];
 	unsigned int replies;		/* of QMP, so far */
 	bool gone;			/* QEMU has ended */
+	bool killed;			/* ... by us, else: */
+	char end[48];			/* how, if it was not by itself and in peace */
 	bool ended;			/* L2's init has come to its end, */
 	int result;			/* with 0, 1 or 4 (skip) */
 	bool resumed, saved;
@@ -61,8 +65,10 @@ extern void (*l2_failed)(const char *why);
 
 __attribute__((format(printf, 1, 2), noreturn)) void l2_fail(const char *fmt, ...);
 
-/* First of all: reads the settings of the test, and sets its time limit. */
+/* First of all: reads the settings of the test, which init has left in $TEST, and sets its time limit. */
 void l2_init(const char *name);
+extern const char *const l2_name;
+extern bool l2_there;	/* first=there */
 void l2_set_limit(void);
 
 /* Boots L2 and has its init run that program. Does not wait for anything. */
@@ -83,6 +89,10 @@ void l2_load(struct l2 *vm, int fd, const struct l2 *from);
 void l2_until_served(struct l2 *vm);
 /* L2's clocks on that vCPU, by many round trips. */
 struct l2_sample l2_sample(struct l2 *vm, unsigned int cpu);
+/* Has clock_server run a set of timers, during which no clocks can be read. */
+void l2_timers_start(struct l2 *vm, enum l2_timer_set set);
+/* Until all have expired; their records stay there until the next set. */
+struct l2_timers *l2_timers_end(struct l2 *vm);
 /* Ends clock_server and L2, whose time must never have gone back. */
 void l2_finish(struct l2 *vm);
 

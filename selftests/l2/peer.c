@@ -82,7 +82,7 @@ char *peer_receive(int timeout_ms)
 
 /* ---- the disk */
 
-static void *disk(size_t *size)
+void *disk(size_t *size)
 {
 	static size_t all;
 	static void *map;
@@ -170,11 +170,11 @@ void peer_open(void)
 	} while (!text || strcmp(text, "= hello"));
 }
 
-void peer_load(const char *test, const struct l2 *vm, int fd)
+void peer_load(const struct l2 *vm, int fd)
 {
 	size_t size = disk_put(fd);
 
-	peer_send("load %s %s %zu", test, vm->nonce, size);
+	peer_send("load %s %s %zu", l2_name, vm->nonce, size);
 	answer();
 }
 
@@ -182,6 +182,29 @@ int peer_save(void)
 {
 	peer_send("save");
 	return disk_get(strtoull(answer(), NULL, 10));
+}
+
+void peer_boot(struct l2 *vm)
+{
+	memset(vm, 0, sizeof(*vm));
+	peer_send("boot %s", l2_name);
+	if (sscanf(answer(), "%16s", vm->nonce) != 1)
+		l2_fail("the second host's answer to 'boot' is none");
+}
+
+void peer_timers_start(enum l2_timer_set set)
+{
+	peer_send("start %u", set);
+	answer();
+}
+
+void peer_timers_end(struct l2_timers *timers)
+{
+	size_t size;
+
+	peer_send("end");
+	answer();
+	memcpy(timers, disk(&size), sizeof(*timers));
 }
 
 struct l2_sample peer_sample(unsigned int cpu)

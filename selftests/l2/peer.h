@@ -15,6 +15,7 @@ char *peer_receive(int timeout_ms);
 void peer_open_line(void);
 
 /* A saved L2, to the disk and from it. */
+void *disk(size_t *size);
 size_t disk_put(int fd);
 int disk_get(size_t size);
 int state_file(void);
@@ -22,8 +23,12 @@ int state_file(void);
 /* Waits for the second host to be there. */
 void peer_open(void);
 /* Goes on there with an L2 that was saved here, or here with one that was saved there. */
-void peer_load(const char *test, const struct l2 *vm, int fd);
+void peer_load(const struct l2 *vm, int fd);
 int peer_save(void);
+/* Boots an L2 with clock_server there, and waits until it serves. */
+void peer_boot(struct l2 *vm);
+void peer_timers_start(enum l2_timer_set set);
+void peer_timers_end(struct l2_timers *timers);
 struct l2_sample peer_sample(unsigned int cpu);
 void peer_run(double seconds);
 void peer_finish(void);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Memory that two machines share: the BAR of an ivshmem device. L2 shares a
- * page with L1, for clocks to be compared; an L1 host shares much more with
- * another one: the disk that L2 is saved to.
+ * Memory that two machines share: the BAR of an ivshmem device. L2 shares some
+ * with L1, for clocks to be compared and timers to be measured; an L1 host
+ * shares much more with another one: the disk that L2 is saved to.
  */
 #ifndef L2_SHM_H
 #define L2_SHM_H
@@ -28,7 +28,47 @@ struct l2_clocks {
 	int64_t worst;		/* the largest of them */
 	uint32_t cpu;		/* from L1: the vCPU to read on */
 	uint32_t stop;		/* from L1: come to an end */
+	uint32_t run;		/* from L1: first run guest/timers.c with that set of timers */
+	int32_t status;		/* and how it ended */
 };
+
+/* The sets: each on every vCPU at a time, and each timer by itself on its vCPU. */
+enum l2_timer_set {
+	L2_TIMERS_ALL = 1,	/* each kind, 100 us to 1 s, on idle vCPUs */
+	L2_TIMERS_BUSY,		/* some, on vCPUs that always have something to do */
+	L2_TIMERS_LONG,		/* one of 10 s */
+	L2_TIMERS_TRACK,	/* 50 ms, again and again for 6 s */
+};
+
+enum l2_timer_kind {
+	L2_RELATIVE,		/* clock_nanosleep() for some time */
+	L2_ABSOLUTE,		/* clock_nanosleep() until some time */
+	L2_ONE_SHOT,		/* timerfd */
+	L2_PERIODIC,		/* timerfd */
+	L2_KINDS
+};
+
+struct l2_timer {
+	int64_t start, expires, fired;	/* by L2's CLOCK_MONOTONIC */
+	uint32_t us;
+	uint8_t cpu, kind, unused[2];
+};
+
+#define L2_MAX_TIMERS 4096
+
+/* What they did, in the shared memory behind struct l2_clocks. */
+struct l2_timers {
+	uint32_t count;
+	uint32_t interrupts;	/* of the local APIC timer, on all vCPUs, */
+	uint32_t early;		/* and those before the time of the first timer */
+	uint32_t unused;
+	struct l2_timer timer[L2_MAX_TIMERS];
+};
+
+#define L2_TIMERS_AT	4096
+#define L2_SHM_SIZE	(256 * 1024)
+
+_Static_assert(L2_TIMERS_AT + sizeof(struct l2_timers) <= L2_SHM_SIZE, "too many timers");
 
 static inline int64_t clock_ns(clockid_t id)
 {

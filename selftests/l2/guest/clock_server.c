@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * In L2: answers each request of L1 with a reading of its clocks, and watches
- * them in between: none may ever go back.
+ * them in between: none may ever go back. Runs timers when asked to, and is
+ * quiet meanwhile.
  */
 #define _GNU_SOURCE
 #include <sched.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
 #include "../shm.h"
 
@@ -48,6 +50,22 @@ static void move_to(unsigned int cpu)
 	}
 }
 
+static int run_timers(uint32_t set)
+{
+	char arg[16], *argv[] = { "timers", arg, NULL };
+	int status = -1;
+	pid_t pid;
+
+	snprintf(arg, sizeof(arg), "%u", set);
+	pid = fork();
+	if (!pid) {
+		execv("/tests/timers", argv);
+		_exit(127);
+	}
+	waitpid(pid, &status, 0);
+	return status;
+}
+
 int main(void)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
@@ -73,6 +91,11 @@ int main(void)
 			if (clocks->cpu != cpu) {
 				cpu = clocks->cpu;
 				move_to(cpu);
+				read_clocks();
+			}
+			if (clocks->run) {
+				clocks->status = run_timers(clocks->run);
+				clocks->run = 0;
 				read_clocks();
 			}
 			clocks->mono = last_mono;

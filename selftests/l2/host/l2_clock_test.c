@@ -6,12 +6,14 @@
  * it: it reads it when L2 stops or, with newer machine types, when its state
  * is written, and sets it to that when L2 goes on.
  */
+#include <stdlib.h>
+
 #include "../peer.h"
 
 #define SECONDS		2	/* that a rate is measured over */
 #define DRIFT_NS	2000	/* in as long, at 1 ppm: see RATE_PPM */
 
-int main(int argc, char **argv)
+int main(void)
 {
 	struct l2_sample s[4], other;
 	struct l2_range a, b, lost;
@@ -19,8 +21,7 @@ int main(int argc, char **argv)
 	struct l2 vm, next;
 	int fd;
 
-	(void)argc;
-	l2_init(argv[0]);
+	l2_init(getenv("TEST"));
 	l2_set_limit();
 	l2_boot(&vm, "clock_server");
 	l2_until_served(&vm);

@@ -24,7 +24,7 @@ static void serve(void)
 	char name[64], nonce[17], *text;
 	struct l2 vm = { 0 }, from = { 0 };
 	struct l2_sample s;
-	unsigned int cpu;
+	unsigned int cpu, set;
 	double seconds;
 	size_t size;
 	int fd;
@@ -43,6 +43,12 @@ static void serve(void)
 			l2_load(&vm, fd, &from);
 			close(fd);
 			peer_send("=");
+		} else if (sscanf(text, "boot %63s", name) == 1) {
+			l2_init(name);
+			l2_set_limit();
+			l2_boot(&vm, "clock_server");
+			l2_until_served(&vm);
+			peer_send("= %s", vm.nonce);
 		} else if (!strcmp(text, "save")) {
 			fd = state_file();
 			l2_save(&vm, fd);
@@ -54,6 +60,12 @@ static void serve(void)
 				  (long long)s.raw.min, (long long)s.raw.max);
 		} else if (sscanf(text, "run %lf", &seconds) == 1) {
 			l2_run(&vm, seconds);
+			peer_send("=");
+		} else if (sscanf(text, "start %u", &set) == 1) {
+			l2_timers_start(&vm, set);
+			peer_send("=");
+		} else if (!strcmp(text, "end")) {
+			memcpy(disk(&size), l2_timers_end(&vm), sizeof(struct l2_timers));
 			peer_send("=");
 		} else if (!strcmp(text, "finish")) {
 			l2_finish(&vm);

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Under the name of a test in guest/: has that test run in L2. */
+#include <stdlib.h>
+
 #include "../lib.h"
 
-int main(int argc, char **argv)
+int main(void)
 {
 	struct l2 vm;
 	int rc;
 
-	(void)argc;
-	l2_init(argv[0]);
+	l2_init(getenv("TEST"));
 	l2_set_limit();
 	l2_boot(&vm, NULL);
 	rc = l2_end(&vm);
