@@ -98,3 +98,34 @@ written() {
 
 # hash_of DIR: the id of what is in it.
 hash_of() { git -C "$1" add -Af && git -C "$1" write-tree; }
+
+# read_touched: for the two below: what the series touches. $code: which of it is C of the kernel.
+read_touched() {
+	local commit
+	commit=$("$TOP/scripts/apply")
+	mapfile -t touched < <(git -C "$OUT/$BASE/base" diff --name-only --diff-filter=d base "$commit")
+	code='^(arch|kernel|virt)/.*\.c$'
+}
+
+# touched REGEX: the touched files with such names that are there in this folder.
+touched() {
+	local f
+	for f in "${touched[@]}"; do
+		[[ ! $f =~ $1 || ! -e $f ]] || echo "$f"
+	done
+}
+
+# new CMD...: CMD's lines with "warning" or "error" in the patched tree that are not among those in the base, whatever the
+# line number. CMD is run in the tree; $bld is a build folder of its.
+new() {
+	local which tree bld
+	for which in base after; do
+		tree=$OUT/$BASE/$which bld=$OUT/$BASE/$which/build-deep
+		mkdir -p "$bld"
+		(cd "$tree" && "$@") >"$work/$which.said" 2>&1 || { tail -n 20 "$work/$which.said"; return 1; }
+		{ grep -iE 'warning|error' "$work/$which.said" || :; } |
+			sed -E "s,$tree/|$bld/,,g; s/:[0-9]+(:[0-9]+)?:? /: /" | sort -u >"$work/$which"
+	done
+	comm -13 "$work/base" "$work/after" | tee "$work/new"
+	[[ ! -s $work/new ]]
+}
