@@ -67,20 +67,40 @@ lane_value() { sed -n "s/^$2=//p" "$TOP/ci/lanes/$1"; }
 # test_list LANE: the file with its tests.
 test_list() { printf '%s\n' "${TESTS:-$TOP/selftests/$BASE$(lane_value "$1" tests | sed 's/^/./').tests}"; }
 
-# lanes DEFAULT...: those of LANE=, or of ci/lanes those that BASE has tests for with one of these for default=, or for
-# default.BASE= if that is there.
+# has_test LANE: BASE has tests for it, one of them that TEST= takes.
+has_test() {
+	local test list
+	list=$(test_list "$1")
+	[[ -r $list ]] || return 1
+	while read -r test _; do
+		# shellcheck disable=SC2053 # a glob
+		[[ -z $test || $test == \#* || $test != ${TEST:-*} ]] || return 0
+	done <"$list"
+	return 1
+}
+
+# lanes DEFAULT...: those of LANE=, or those of ci/lanes with one of these for default=, or for default.BASE= if that is there;
+# only those that have a test for this run.
 lanes() {
 	local lane default
 	for lane in ${LANE//,/ }; do
 		[[ -r $TOP/ci/lanes/$lane ]] || die "no such lane '$lane'; ci/lanes has: $(cd "$TOP/ci/lanes" && echo *)"
-		echo "$lane"
+		! has_test "$lane" || echo "$lane"
 	done
 	[[ -z $LANE ]] || return 0
-	for lane in "$TOP"/ci/lanes/*; do
-		lane=${lane##*/}
+	for lane in $(cd "$TOP/ci/lanes" && echo *); do
 		default=$(lane_value "$lane" "default.$BASE")
-		[[ " $* " != *" ${default:-$(lane_value "$lane" default)} "* || ! -r $(test_list "$lane") ]] || echo "$lane"
+		[[ " $* " != *" ${default:-$(lane_value "$lane" default)} "* ]] || ! has_test "$lane" || echo "$lane"
 	done
+}
+
+# use_ccache: sets cc to gcc, by ccache where there is one, with a cache that all trees and checkouts share.
+use_ccache() {
+	cc=gcc
+	command -v ccache >/dev/null || return 0
+	cc='ccache gcc'
+	# The trees differ in their absolute path only: that must not be part of the key.
+	export CCACHE_DIR=$CACHE/ccache CCACHE_BASEDIR=$OUT CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1 CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-3G}
 }
 
 # scratch NAME: a new folder for what is needed only until the script ends; who asks for it removes it.
