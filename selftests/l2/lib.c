@@ -31,7 +31,7 @@
 #define LIST		"/l2/tests"
 
 struct conf {
-	char name[64], cpus[8], memory[16], machine[32], cpu[256], append[512], kernel[8], first[8];
+	char name[64], cpus[8], memory[16], machine[32], cpu[256], append[512], kernel[8], first[8], preload[32];
 	unsigned int seconds;
 };
 
@@ -102,6 +102,7 @@ static void configure(const char *word)
 		CONF(append, " ");
 		CONF(kernel, "");
 		CONF(first, "");
+		CONF(preload, "");
 	}
 	l2_fail("%s: '%s' is no setting of L2", LIST, word);
 }
@@ -349,7 +350,7 @@ static __attribute__((noreturn)) void exec_qemu(bool incoming, int console, int 
 	char *argv[] = {
 		QEMU, "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",
 		"-accel", "kvm", "-M", conf.machine, "-cpu", conf.cpu,
-		"-smp", conf.cpus, "-m", conf.memory,
+		"-smp", conf.cpus, "-m", conf.memory, "-overcommit", "mem-lock=on",
 		"-chardev", con, "-serial", "chardev:console",
 		"-chardev", mon, "-mon", "chardev=qmp,mode=control",
 		"-object", "memory-backend-file,id=clocks,mem-path=/dev/shm/l2,size=256K,share=on",
@@ -358,7 +359,7 @@ static __attribute__((noreturn)) void exec_qemu(bool incoming, int console, int 
 		"-kernel", kernel, "-initrd", "/tmp/initrd", "-append", conf.append,
 		incoming ? "-incoming" : NULL, "defer", NULL
 	};
-	char *envp[] = { "LD_LIBRARY_PATH=/l2/lib", NULL };
+	char preload[80], *envp[] = { "LD_LIBRARY_PATH=/l2/lib", *conf.preload ? preload : NULL, NULL };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	console = dup(console);		/* without close-on-exec */
@@ -366,6 +367,7 @@ static __attribute__((noreturn)) void exec_qemu(bool incoming, int console, int 
 	snprintf(con, sizeof(con), "socket,id=console,fd=%d", console);
 	snprintf(mon, sizeof(mon), "socket,id=qmp,fd=%d", qmp);
 	snprintf(kernel, sizeof(kernel), "/l2/bzImage%s%s", *conf.kernel ? "." : "", conf.kernel);
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=/l2/lib/%s.so", conf.preload);
 	dup2(errors, 1);
 	dup2(errors, 2);
 	execve(QEMU, argv, envp);

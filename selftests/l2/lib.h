@@ -12,6 +12,7 @@
  *	cpu=...		more of QEMU's -cpu, after a comma
  *	append=word	to the kernel's command line; may stand there again
  *	kernel=after	before or after, with or without the series; else L1's
+ *	preload=name	what QEMU is to load of selftests/l2/preload
  *	first=there	on which host it is booted, where a test asks for that
  *
  * What L2's own test prints, the test prints; the kernel's messages in L2 come

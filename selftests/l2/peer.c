@@ -140,7 +140,8 @@ int disk_get(size_t all)
 
 /* ---- the first host's side */
 
-static char *answer(void)
+/* With its first character: "=", or "!" */
+static char *any_answer(void)
 {
 	char *text;
 
@@ -151,12 +152,21 @@ static char *answer(void)
 			l2_say(text + 2);
 			break;
 		case '!':
-			l2_fail("on the second host: %s", text + 2);
+			return text;
 		case '=':
 			if (strcmp(text, "= hello"))
-				return text + 1;
+				return text;
 		}
 	}
+}
+
+static char *answer(void)
+{
+	char *text = any_answer();
+
+	if (text[0] == '!')
+		l2_fail("on the second host: %s", text + 2);
+	return text + 1;
 }
 
 void peer_open(void)
@@ -176,6 +186,16 @@ void peer_load(const struct l2 *vm, int fd)
 
 	peer_send("load %s %s %zu", l2_name, vm->nonce, size);
 	answer();
+}
+
+const char *peer_refuses(const struct l2 *vm, int fd)
+{
+	size_t size = disk_put(fd);
+	char *text;
+
+	peer_send("load %s %s %zu", l2_name, vm->nonce, size);
+	text = any_answer();
+	return text[0] == '!' ? text + 2 : NULL;
 }
 
 int peer_save(void)

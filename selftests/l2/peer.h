@@ -24,6 +24,8 @@ int state_file(void);
 void peer_open(void);
 /* Goes on there with an L2 that was saved here, or here with one that was saved there. */
 void peer_load(const struct l2 *vm, int fd);
+/* The same, but returns why the second host cannot, or NULL if it can. */
+const char *peer_refuses(const struct l2 *vm, int fd);
 int peer_save(void);
 /* Boots an L2 with clock_server there, and waits until it serves. */
 void peer_boot(struct l2 *vm);
