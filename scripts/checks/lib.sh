@@ -124,7 +124,7 @@ new() {
 		mkdir -p "$bld"
 		(cd "$tree" && "$@") >"$work/$which.said" 2>&1 || { tail -n 20 "$work/$which.said"; return 1; }
 		{ grep -iE 'warning|error' "$work/$which.said" || :; } |
-			sed -E "s,$tree/|$bld/,,g; s/:[0-9]+(:[0-9]+)?:? /: /" | sort -u >"$work/$which"
+			sed -E "s,$tree/|$bld/,,g; s/:[0-9]+(:[0-9]+(-[0-9]+)?)?:? /: /" | sort -u >"$work/$which"
 	done
 	comm -13 "$work/base" "$work/after" | tee "$work/new"
 	[[ ! -s $work/new ]]
