@@ -20,8 +20,9 @@ qemu_args() {
 	# -no-reboot: a panic (panic=-1) ends QEMU, too.
 	args=(-no-user-config -nodefaults -display none -no-reboot -accel "$1" -M "${lane[machine]}" -cpu "$cpu"
 		-smp "${lane[smp]}" -m "${lane[memory]}" -kernel "$2" -initrd "$3" -append "$4")
-	# The clock counts instructions and starts at a date: nothing of the world outside gets in.
-	[[ -z ${lane[seed]} ]] || args+=(-icount 'shift=0,sleep=off' -seed "${lane[seed]}" -rtc 'base=2026-01-01T00:00:00,clock=vm')
+	# The clock counts instructions, 2^-icount-shift in a nanosecond, and starts at a date: nothing of the world outside
+	# gets in.
+	[[ -z ${lane[seed]} ]] || args+=(-icount "shift=${lane[icount-shift]:-0},sleep=off" -seed "${lane[seed]}" -rtc 'base=2026-01-01T00:00:00,clock=vm')
 }
 
 start() {

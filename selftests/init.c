@@ -397,6 +397,11 @@ int main(void)
 	mounts();
 	kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	n = read_conf();
+	/* On the kernel's command line, for a KVM that is loaded after the refinement of the TSC's frequency */
+	if (getenv("modules") && (strcmp(getenv("modules"), "tsc") || !wait_for_tsc())) {
+		say("# modules=%s: the clocksource is not that after %d s", getenv("modules"), TSC_SECONDS);
+		power_off();
+	}
 	load_modules();
 	if (n < 0) {
 		shell();
