@@ -26,7 +26,7 @@ make_iso() {
 	# tsc_early_khz: the kernel's own guess is too rough for its later measurement.
 	cat >"$dir/boot/grub/grub.cfg" <<-END
 		set timeout=0
-		linux /boot/kernel $3 reboot=t tsc_early_khz=${lane[early-khz]:-${lane[khz]}}
+		linux /boot/kernel $3 reboot=t tsc_early_khz=${lane[khz]}
 		initrd /boot/initrd
 		boot
 	END

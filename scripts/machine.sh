@@ -26,7 +26,7 @@ read_lane() {
 	for key in summary emulator machine cpu smp memory append config timeout; do
 		[[ -n ${lane[$key]:-} ]] || die "ci/lanes/$1 has no $key=; add it"
 	done
-	for key in smp timeout slow khz early-khz; do
+	for key in smp timeout slow khz; do
 		[[ ${lane[$key]:-1} =~ ^[1-9][0-9]{0,11}$ ]] || die "ci/lanes/$1: $key=${lane[$key]} is not a number; correct it"
 	done
 	[[ ${lane[icount-shift]:-0} =~ ^(-[1-4]|[0-9])$ ]] || die "ci/lanes/$1: icount-shift=${lane[icount-shift]} is not from -4 to 9; correct it"
