@@ -35,6 +35,7 @@
 #include <unistd.h>
 
 #define MAX_TESTS	512
+#define MAX_MODULES	16
 #define MAX_LINE	800		/* a kmsg record holds 1024 bytes */
 #define MAX_OUTPUT	(256 * 1024)	/* of one test, of which more is dropped */
 #define TSC_SECONDS	10		/* the switch is due 2 s after boot */
@@ -54,6 +55,8 @@ struct output {
 };
 
 static struct test tests[MAX_TESTS];
+static char modules[MAX_MODULES][64];
+static int nr_modules;
 static char nonce[17];
 static int kmsg = -1;
 
@@ -106,27 +109,46 @@ static void mounts(void)
 	}
 }
 
+/* What /modules/order lists, in the order of their dependencies. */
+static void read_modules(void)
+{
+	FILE *f = fopen("/modules/order", "re");
+
+	while (f && nr_modules < MAX_MODULES && fscanf(f, "%63s", modules[nr_modules]) == 1)
+		nr_modules++;
+	if (f)
+		fclose(f);
+}
+
 /*
- * Loads what /modules/order lists. Those for another CPU refuse; anything else
- * is an error, and the run has no end marker.
+ * Those for another CPU refuse, in 6.1 because of the one for this CPU; anything
+ * else is an error, and the run has no end marker.
  */
 static void load_modules(void)
 {
-	FILE *f = fopen("/modules/order", "re");
-	char name[64], path[96];
+	char path[96];
 	int fd;
 
-	while (f && fscanf(f, "%63s", name) == 1) {
-		snprintf(path, sizeof(path), "/modules/%s.ko", name);
+	for (int i = 0; i < nr_modules; i++) {
+		snprintf(path, sizeof(path), "/modules/%.63s.ko", modules[i]);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (syscall(SYS_finit_module, fd, "", 0) && errno != EOPNOTSUPP && errno != ENODEV) {
+		if (syscall(SYS_finit_module, fd, "", 0) &&
+		    errno != EOPNOTSUPP && errno != ENODEV && errno != EEXIST) {
 			say("# %s: %s", path, strerror(errno));
 			power_off();
 		}
 		close(fd);
 	}
-	if (f)
-		fclose(f);
+}
+
+static void unload_modules(void)
+{
+	for (int i = nr_modules - 1; i >= 0; i--) {
+		if (syscall(SYS_delete_module, modules[i], O_NONBLOCK) && errno != ENOENT) {
+			say("# unload %s: %s", modules[i], strerror(errno));
+			power_off();
+		}
+	}
 }
 
 static bool clocksource_is_tsc(void)
@@ -163,6 +185,28 @@ static bool wait_for_tsc(void)
 	}
 	close(pfd.fd);
 	return tsc;
+}
+
+/*
+ * modules= on the kernel's command line, for the refinement of the TSC's
+ * frequency, after which the clocksource is the TSC.  tsc: KVM is loaded after
+ * that.  reload: it is loaded and unloaded all the time until then.
+ */
+static bool modules_at_refinement(const char *what)
+{
+	int64_t end = now_ms() + TSC_SECONDS * 1000;
+	int n = 0;
+
+	if (!strcmp(what, "tsc"))
+		return wait_for_tsc();
+	if (strcmp(what, "reload") || clocksource_is_tsc())
+		return false;
+	for (; !clocksource_is_tsc() && now_ms() < end; n++) {
+		load_modules();
+		unload_modules();
+	}
+	say("# KVM was loaded and unloaded %d times", n);
+	return n && clocksource_is_tsc();
 }
 
 static void end_line(struct output *out)
@@ -397,9 +441,9 @@ int main(void)
 	mounts();
 	kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	n = read_conf();
-	/* On the kernel's command line, for a KVM that is loaded after the refinement of the TSC's frequency */
-	if (getenv("modules") && (strcmp(getenv("modules"), "tsc") || !wait_for_tsc())) {
-		say("# modules=%s: the clocksource is not that after %d s", getenv("modules"), TSC_SECONDS);
+	read_modules();
+	if (getenv("modules") && !modules_at_refinement(getenv("modules"))) {
+		say("# modules=%s: unknown, or the clocksource is tsc at once, or not after %d s", getenv("modules"), TSC_SECONDS);
 		power_off();
 	}
 	load_modules();
