@@ -27,6 +27,11 @@
 #define ROUND_TRIPS	200
 #define SHARP_NS	5000
 #define MAX_SECONDS	4
+/* On a machine too busy for even that, by those of the next seconds. */
+#define USEFUL_NS	50000
+#define MAX_SAMPLES	8
+/* To say where the CPUs of an L2 are that hangs. */
+#define REGISTER_SECONDS 4
 #define QEMU		"/l2/bin/qemu-system-x86_64"
 #define LIST		"/l2/tests"
 
@@ -41,12 +46,13 @@ static const struct conf defaults = {
 	.machine = "q35",
 	/* without XSAVE: the sizes in TCG's CPUID disagree, and Linux panics on it */
 	.cpu = "EPYC,-xsave,+tsc-deadline,+x2apic",
-	.append = "console=ttyS0 loglevel=5 printk.devkmsg=on panic=-1 oops=panic no_timer_check",
+	/* tsc=reliable: the watchdog of an emulated machine finds fault with it when that is busy */
+	.append = "console=ttyS0 loglevel=5 printk.devkmsg=on panic=-1 oops=panic no_timer_check tsc=reliable",
 };
 
 static struct conf conf;
 const char *const l2_name = conf.name;
-bool l2_there;
+bool l2_there, l2_kexec;
 
 static const char *doing = "nothing";	/* what a hang would be in */
 static char last_line[sizeof(((struct l2 *)0)->last)];
@@ -137,18 +143,35 @@ void l2_init(const char *name)
 	l2_fail("%s does not have %s", LIST, name);
 }
 
+static struct l2 *running;	/* the last one that was started */
+
+static void say_registers(struct l2 *vm);
+
+/* Again if QEMU does not answer. */
 static void time_is_over(int sig)
 {
+	static const char *was;
+	static bool again;
+
 	(void)sig;
-	l2_fail("L2 hangs: %u s are over in %s; its last line: %s", conf.seconds - 1, doing,
+	if (!again)
+		was = doing;
+	if (!again && running && !running->gone) {
+		again = true;
+		alarm(REGISTER_SECONDS);
+		say_registers(running);
+	}
+	l2_fail("L2 hangs: %u s are over in %s; its last line: %s", conf.seconds - 1 - REGISTER_SECONDS, was,
 		*last_line ? last_line : "none");
 }
 
-/* A second before init's, which says less. */
+/* Before init's limit, which says less. */
 void l2_set_limit(void)
 {
-	signal(SIGALRM, time_is_over);
-	alarm(conf.seconds - 1);
+	struct sigaction action = { .sa_handler = time_is_over, .sa_flags = SA_NODEFER };
+
+	sigaction(SIGALRM, &action, NULL);
+	alarm(conf.seconds - 1 - REGISTER_SECONDS);
 }
 
 /* ---- what L2 and its QEMU say */
@@ -186,6 +209,12 @@ static void console_line(struct l2 *vm, char *line)
 
 static void qmp_line(struct l2 *vm, char *line)
 {
+	char *rip = strstr(line, "RIP="), text[100];
+
+	if (rip) {
+		snprintf(text, sizeof(text), "L2's CPU: %.76s", rip);
+		l2_say(text);
+	}
 	if (strstr(line, "\"error\""))
 		l2_fail("QEMU: %s", line);
 	if (strstr(line, "\"return\""))
@@ -309,6 +338,21 @@ static void command(struct l2 *vm, const char *json, int fd)
 	}
 }
 
+#define MONITOR(line) \
+	"{\"execute\": \"human-monitor-command\", \"arguments\": {\"command-line\": \"" line "\"}}"
+
+/* Twice, to tell what is stuck from what is slow. */
+static void say_registers(struct l2 *vm)
+{
+	char cpu[] = MONITOR("cpu 0"), *digit = strrchr(cpu, '0');
+
+	for (int i = 0; i < 2 * atoi(conf.cpus); i++) {
+		*digit = '0' + i % atoi(conf.cpus);
+		command(vm, cpu, -1);
+		command(vm, MONITOR("info registers"), -1);
+	}
+}
+
 static void connect_qmp(struct l2 *vm)
 {
 	command(vm, "{\"execute\": \"qmp_capabilities\"}", -1);
@@ -319,29 +363,86 @@ static void connect_qmp(struct l2 *vm)
 
 /* ---- QEMU */
 
-/* The initramfs of L2, with /run.conf for its init before it. */
-static void make_initrd(const char *nonce, const char *program, const char *path)
+static void kernel_path(char *path, size_t size)
 {
-	char text[256], buf[65536];
-	FILE *out = fopen(path, "we"), *in = fopen("/l2/initrd", "re");
+	snprintf(path, size, "/l2/bzImage%s%s", *conf.kernel ? "." : "", conf.kernel);
+}
+
+static void copy(const char *path, FILE *out)
+{
+	FILE *in = fopen(path, "re");
+	char buf[65536];
 	size_t n;
 
-	if (!in || !out)
+	if (!in)
 		l2_fail("%s: %s", path, strerror(errno));
-	n = snprintf(text, sizeof(text), "%s\n%s %u -\n", nonce, program, conf.seconds);
-#define HEADER "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x"
-	fprintf(out, HEADER "run.conf%c%c",
-		1, 0100600, 0, 0, 1, 0, (int)n, 0, 0, 0, 0, 9, 0, 0, 0);
-	fputs(text, out);
-	while (n++ % 4)
-		putc(0, out);
-	fprintf(out, HEADER "TRAILER!!!%c%c%c%c",
-		0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 11, 0, 0, 0, 0, 0);
 	while ((n = fread(buf, 1, sizeof(buf), in)))
 		fwrite(buf, 1, n, out);
-	if (ferror(in) || fclose(out))
-		l2_fail("%s: %s", path, strerror(errno));
+	if (ferror(in) || ferror(out))
+		l2_fail("%s cannot be copied", path);
 	fclose(in);
+}
+
+/* The header of a file in an initramfs; after the file itself, pad(). */
+static void header(FILE *out, const char *name, off_t size)
+{
+	fprintf(out, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s%c",
+		1, 0100600, 0, 0, 1, 0, (unsigned int)size, 0, 0, 0, 0, (int)strlen(name) + 1, 0, name, 0);
+	while (ftell(out) % 4)
+		putc(0, out);
+}
+
+static void pad(FILE *out)
+{
+	while (ftell(out) % 4)
+		putc(0, out);
+}
+
+static void add(FILE *out, const char *name, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		l2_fail("%s: %s", path, strerror(errno));
+	header(out, name, st.st_size);
+	copy(path, out);
+	pad(out);
+}
+
+/* The initramfs of L2, with /run.conf for its init before it, and maybe kernel and initramfs. */
+static void write_initrd(const char *text, const char *path, const char *kernel, const char *initrd)
+{
+	FILE *out = fopen(path, "we");
+
+	if (!out)
+		l2_fail("%s: %s", path, strerror(errno));
+	header(out, "run.conf", strlen(text));
+	fputs(text, out);
+	pad(out);
+	if (kernel) {
+		add(out, "bzImage", kernel);
+		add(out, "initrd", initrd);
+	}
+	header(out, "TRAILER!!!", 0);
+	copy("/l2/initrd", out);
+	if (fclose(out))
+		l2_fail("%s: %s", path, strerror(errno));
+}
+
+static void make_initrd(const char *nonce, const char *program, const char *path)
+{
+	char text[256], kernel[32], inner[64];
+
+	snprintf(text, sizeof(text), "%s\n%s %u -\n", nonce, program, conf.seconds);
+	if (!l2_kexec) {
+		write_initrd(text, path, NULL, NULL);
+		return;
+	}
+	kernel_path(kernel, sizeof(kernel));
+	snprintf(inner, sizeof(inner), "%s.inner", path);
+	write_initrd(text, inner, NULL, NULL);
+	write_initrd(text, path, kernel, inner);
+	unlink(inner);
 }
 
 static __attribute__((noreturn)) void exec_qemu(bool incoming, int console, int qmp, int errors)
@@ -366,7 +467,7 @@ static __attribute__((noreturn)) void exec_qemu(bool incoming, int console, int 
 	qmp = dup(qmp);
 	snprintf(con, sizeof(con), "socket,id=console,fd=%d", console);
 	snprintf(mon, sizeof(mon), "socket,id=qmp,fd=%d", qmp);
-	snprintf(kernel, sizeof(kernel), "/l2/bzImage%s%s", *conf.kernel ? "." : "", conf.kernel);
+	kernel_path(kernel, sizeof(kernel));
 	snprintf(preload, sizeof(preload), "LD_PRELOAD=/l2/lib/%s.so", conf.preload);
 	dup2(errors, 1);
 	dup2(errors, 2);
@@ -394,6 +495,7 @@ static void start(struct l2 *vm, bool incoming)
 	vm->console.fd = fds[0][0];
 	vm->qmp.fd = fds[1][0];
 	vm->errors.fd = fds[2][0];
+	running = vm;
 	vm->qemu = fork();
 	if (vm->qemu < 0)
 		l2_fail("fork(): %s", strerror(errno));
@@ -517,15 +619,27 @@ static void round_trip(struct l2 *vm, unsigned int cpu, struct l2_sample *sample
  * interrupts and other tasks, just says less. Meanwhile the clocks drift by
  * less than SHARP_NS (see RATE_PPM).
  */
-struct l2_sample l2_sample(struct l2 *vm, unsigned int cpu)
+static struct l2_sample sample(struct l2 *vm, unsigned int cpu)
 {
 	int64_t end = clock_ns(CLOCK_MONOTONIC_RAW) + MAX_SECONDS * NSEC_PER_SEC;
 	const struct l2_range any = { INT64_MIN, INT64_MAX };
 	struct l2_sample s = { .mono = any, .raw = any };
 
-	doing = "a reading of L2's clocks";
 	for (int i = 0; i < ROUND_TRIPS || (s.mono.max - s.mono.min > SHARP_NS && s.at < end); i++)
 		round_trip(vm, cpu, &s);
+	return s;
+}
+
+struct l2_sample l2_sample(struct l2 *vm, unsigned int cpu)
+{
+	struct l2_sample s;
+
+	doing = "a reading of L2's clocks";
+	for (int i = 0; i < MAX_SAMPLES; i++) {
+		s = sample(vm, cpu);
+		if (s.mono.max - s.mono.min <= USEFUL_NS && s.raw.max - s.raw.min <= USEFUL_NS)
+			break;
+	}
 	return s;
 }
 
@@ -550,6 +664,46 @@ struct l2_timers *l2_timers_end(struct l2 *vm)
 	if (c->status)
 		l2_fail("L2 could not run the timers (wait status 0x%x)", c->status);
 	return (void *)c + L2_TIMERS_AT;
+}
+
+/* ---- orders */
+
+/*
+ * What is suspended to idle is woken by its serial line. Before it is suspended
+ * it just reads that, or begins again: so it gets more time each time.
+ */
+static void wake(struct l2 *vm)
+{
+	if (write(vm->console.fd, "\n", 1) != 1)
+		l2_fail("L2's serial line: %s", strerror(errno));
+}
+
+void l2_order(struct l2 *vm, enum l2_order order, double seconds)
+{
+	static const char *const names[] = {
+		[L2_TEST_CLOCKEVENTS] = "l2_clockevent_test",
+		[L2_SUSPEND] = "suspend to idle", [L2_KEXEC] = "kexec",
+	};
+	struct l2_clocks *c = vm->clocks;
+	int64_t next = clock_ns(CLOCK_MONOTONIC_RAW) + seconds * NSEC_PER_SEC;
+
+	doing = names[order];
+	c->order = order;
+	__atomic_add_fetch(&c->request, 1, __ATOMIC_RELEASE);
+	while (__atomic_load_n(&c->reply, __ATOMIC_ACQUIRE) != c->request) {
+		if (vm->gone)
+			l2_fail("L2 ended in %s%s; its last line: %s", doing, vm->end, vm->last);
+		attend(vm, 10);
+		if (order == L2_SUSPEND && clock_ns(CLOCK_MONOTONIC_RAW) > next) {
+			wake(vm);
+			seconds *= 2;
+			next += seconds * NSEC_PER_SEC;
+		}
+	}
+	if (c->status) {
+		l2_run(vm, 1);	/* what it has said about it */
+		l2_fail("L2 has failed in %s (status 0x%x)", doing, c->status);
+	}
 }
 
 void l2_finish(struct l2 *vm)

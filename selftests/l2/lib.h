@@ -70,6 +70,7 @@ __attribute__((format(printf, 1, 2), noreturn)) void l2_fail(const char *fmt, ..
 void l2_init(const char *name);
 extern const char *const l2_name;
 extern bool l2_there;	/* first=there */
+extern bool l2_kexec;	/* L2 is to have its kernel and initramfs, for L2_KEXEC */
 void l2_set_limit(void);
 
 /* Boots L2 and has its init run that program. Does not wait for anything. */
@@ -94,6 +95,8 @@ struct l2_sample l2_sample(struct l2 *vm, unsigned int cpu);
 void l2_timers_start(struct l2 *vm, enum l2_timer_set set);
 /* Until all have expired; their records stay there until the next set. */
 struct l2_timers *l2_timers_end(struct l2 *vm);
+/* Has clock_server do that, which has to succeed; suspends L2 for that time. */
+void l2_order(struct l2 *vm, enum l2_order order, double seconds);
 /* Ends clock_server and L2, whose time must never have gone back. */
 void l2_finish(struct l2 *vm);
 

@@ -29,7 +29,14 @@ struct l2_clocks {
 	uint32_t cpu;		/* from L1: the vCPU to read on */
 	uint32_t stop;		/* from L1: come to an end */
 	uint32_t run;		/* from L1: first run guest/timers.c with that set of timers */
+	uint32_t order;		/* from L1: first do that */
 	int32_t status;		/* and how it ended */
+};
+
+enum l2_order {
+	L2_TEST_CLOCKEVENTS = 1,	/* run guest/l2_clockevent_test.c */
+	L2_SUSPEND,			/* to idle, until the serial line wakes it */
+	L2_KEXEC,			/* the same kernel and initramfs: who answers is there anew */
 };
 
 /* The sets: each on every vCPU at a time, and each timer by itself on its vCPU. */
@@ -38,6 +45,7 @@ enum l2_timer_set {
 	L2_TIMERS_BUSY,		/* some, on vCPUs that always have something to do */
 	L2_TIMERS_LONG,		/* one of 10 s */
 	L2_TIMERS_TRACK,	/* 50 ms, again and again for 6 s */
+	L2_TIMERS_SHORT,	/* each kind, 1 ms to 100 ms */
 };
 
 enum l2_timer_kind {

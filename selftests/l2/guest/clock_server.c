@@ -5,9 +5,15 @@
  * quiet meanwhile.
  */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <linux/reboot.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/reboot.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 
 #include "../shm.h"
 
@@ -50,26 +56,95 @@ static void move_to(unsigned int cpu)
 	}
 }
 
-static int run_timers(uint32_t set)
+static int run(char *path, char *arg)
 {
-	char arg[16], *argv[] = { "timers", arg, NULL };
+	char *argv[] = { path, arg, NULL };
 	int status = -1;
-	pid_t pid;
+	pid_t pid = fork();
 
-	snprintf(arg, sizeof(arg), "%u", set);
-	pid = fork();
 	if (!pid) {
-		execv("/tests/timers", argv);
+		execv(path, argv);
 		_exit(127);
 	}
 	waitpid(pid, &status, 0);
 	return status;
 }
 
+static int run_timers(uint32_t set)
+{
+	char arg[16];
+
+	snprintf(arg, sizeof(arg), "%u", set);
+	return run("/tests/timers", arg);
+}
+
+static bool put(const char *path, const char *word)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, word, strlen(word)) > 0;
+	int error = errno;
+
+	close(fd);
+	errno = error;
+	return ok;
+}
+
+/* Only a port that is open receives, and wakes. */
+static int suspend(void)
+{
+	int tty = open("/dev/ttyS0", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct termios raw;
+	bool ok;
+
+	if (tty < 0 || tcgetattr(tty, &raw)) {
+		perror("/dev/ttyS0");
+		return 1;
+	}
+	cfmakeraw(&raw);	/* without an echo */
+	ok = !tcsetattr(tty, TCSANOW, &raw) && put("/sys/class/tty/ttyS0/power/wakeup", "enabled");
+	/* EBUSY: it was woken while it was about to suspend, which is none. */
+	while (ok && !put("/sys/power/state", "freeze"))
+		ok = errno == EBUSY;
+	if (!ok)
+		perror("suspend");
+	close(tty);
+	return !ok;
+}
+
+/* Returns only if it fails. */
+static int kexec(void)
+{
+	int kernel = open("/bzImage", O_RDONLY | O_CLOEXEC), initrd = open("/initrd", O_RDONLY | O_CLOEXEC);
+	int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
+	char line[1024];
+	ssize_t n = read(fd, line, sizeof(line));
+
+	if (n > 0) {
+		line[n - 1] = '\0';	/* instead of the newline */
+		if (!syscall(SYS_kexec_file_load, kernel, initrd, n, line, 0))
+			reboot(LINUX_REBOOT_CMD_KEXEC);
+	}
+	perror("kexec");
+	return 1;
+}
+
+static int obey(uint32_t order)
+{
+	switch (order) {
+	case L2_TEST_CLOCKEVENTS:
+		return run("/tests/l2_clockevent_test", NULL);
+	case L2_SUSPEND:
+		return suspend();
+	case L2_KEXEC:
+		return kexec();
+	}
+	return 1;
+}
+
 int main(void)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	uint32_t request, done = 0, cpu = 0;
+	uint32_t request, done = 0, cpu = 0, order;
 	int64_t burst;
 	size_t size;
 
@@ -96,6 +171,13 @@ int main(void)
 			if (clocks->run) {
 				clocks->status = run_timers(clocks->run);
 				clocks->run = 0;
+				read_clocks();
+			}
+			order = clocks->order;
+			if (order) {
+				clocks->order = 0;	/* for who answers after kexec */
+				clocks->status = 0;
+				clocks->status = obey(order);
 				read_clocks();
 			}
 			clocks->mono = last_mono;

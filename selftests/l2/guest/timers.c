@@ -40,6 +40,13 @@ static const struct plan busy[] = {
 	{ }
 };
 
+static const struct plan some[] = {
+	{ 1000,		{ 20, 20, 20, 20 } },
+	{ 10000,	{ 10, 10, 10, 10 } },
+	{ 100000,	{  3,  3,  3,  3 } },
+	{ }
+};
+
 static const struct plan one_long[] = {
 	{ 10000000,	{ [L2_ABSOLUTE] = 1 } },
 	{ }
@@ -55,6 +62,7 @@ static const struct plan *const sets[] = {
 	[L2_TIMERS_BUSY] = busy,
 	[L2_TIMERS_LONG] = one_long,
 	[L2_TIMERS_TRACK] = track,
+	[L2_TIMERS_SHORT] = some,
 };
 
 static struct l2_timers *timers;
