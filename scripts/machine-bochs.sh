@@ -23,10 +23,10 @@ make_iso() {
 	cp "$1" "$dir/boot/kernel"
 	cp "$2" "$dir/boot/initrd"
 	# reboot=t: a reset is a triple fault, which ends Bochs.
-	# tsc_early_khz: the kernel's own guess is too rough for its later measurement.
+	# tsc_early_khz: the kernel's own guess is too rough for its later measurement. That of a lane, which comes later, counts.
 	cat >"$dir/boot/grub/grub.cfg" <<-END
 		set timeout=0
-		linux /boot/kernel $3 reboot=t tsc_early_khz=${lane[khz]}
+		linux /boot/kernel tsc_early_khz=${lane[khz]} $3 reboot=t
 		initrd /boot/initrd
 		boot
 	END

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# The page of scripts/report, from the rows of scripts/judge --rows. $verdict, $claims, $figures: what these scripts print;
-# $logs: the files that there are; $lanes: their summaries; $plots: titles and SVGs.
+# The page of scripts/report, from the rows of scripts/judge --rows. $verdict, $claims, $figures, $timers: what these scripts
+# and scripts/lateness print; $logs: the files that there are; $lanes: their summaries; $plots: titles and SVGs.
 
 def num: if fabs >= 1000 or . == floor then floor else . * 1000 | round / 1000 end;
 
@@ -72,6 +72,7 @@ def page:
   (if $plots[0] != [] then "<h2>Plots</h2><div class=\"plots\">", ($plots[0][]
     | "<figure\(if .wide then " class=\"wide\"" else "" end)><figcaption>\(.title | @html)</figcaption>"
       + "<img alt=\"\(.title | @html)\" src=\"data:image/svg+xml;base64,\(.svg)\"/></figure>"), "</div>" else empty end),
+  (if $timers != "" then "<h2>Timers of a guest that moves to a host with another TSC frequency, late by (ms)</h2>", ($timers | markdown) else empty end),
   "<h2>Tests by lane</h2>", (. as $rows | [.[] | [.base, .lane]] | reduce .[] as $l ([]; if index([$l]) then . else . + [$l] end)
     | to_entries[] | .key as $k | .value as $l | $rows | map(select([.base, .lane] == $l)) | lane_section($k == 0)),
   "<h2>All figures</h2>", ($figures | markdown),
