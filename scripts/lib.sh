@@ -94,8 +94,8 @@ lanes() {
 	done
 }
 
-# unit FILE: FILE of the kernel tree that is the current folder, or the file that includes it, as for some of the scheduler.
-unit() { grep -lF "#include \"${1##*/}\"" "${1%/*}"/*.c || echo "$1"; }
+# compiled_as FILE: FILE of the kernel tree that is the current folder, or the file that includes it, as for some of the scheduler.
+compiled_as() { grep -lF "#include \"${1##*/}\"" "${1%/*}"/*.c || echo "$1"; }
 
 # use_ccache: sets cc to gcc, by ccache where there is one, with a cache that all trees and checkouts share.
 use_ccache() {
