@@ -9,7 +9,7 @@
 #include "lib.h"
 
 extern struct l2_timers timers;	/* of the last set */
-extern int64_t noise;		/* the worst of those before that */
+extern int64_t noise;		/* by how much the worst of those was late */
 extern char failure[200];	/* the first one; what there is to measure is measured all the same */
 
 /* None is early. */
