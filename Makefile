@@ -15,14 +15,15 @@ report: ## the results of the last run as one HTML page with plots: out/report.h
 matrix: ## the bases and lanes of make check as JSON, for the fan-out of a CI
 flakes: ## how often the tests of the base fail on the unpatched kernel, of N=10 runs
 bisectable: ## each patch builds by itself, for x86_64 and i386, with W=1 (half an hour)
+steps: ## boot the kernel of each patch, with the tests of all patches up to it (hours)
 bench: ## measure the times that the README quotes
 shell: ## a shell in the guest, on the patched kernel
 clean: ## remove what is built and measured; trees made by make tree stay
 
-run check tree export mails report matrix flakes bisectable bench shell clean:
+run check tree export mails report matrix flakes bisectable steps bench shell clean:
 	@scripts/$@
 
-.PHONY: help run check tree export mails report matrix flakes bisectable bench shell clean
+.PHONY: help run check tree export mails report matrix flakes bisectable steps bench shell clean
 
 ##
 ## Variables:
