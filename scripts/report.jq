@@ -2,7 +2,7 @@
 # The page of scripts/report, from the rows of scripts/judge --rows. $verdict, $claims, $figures, $timers: what these scripts
 # and scripts/lateness print; $logs: the files that there are; $lanes: their summaries; $plots: titles and SVGs.
 
-def num: if fabs >= 1000 or . == floor then floor else . * 1000 | round / 1000 end;
+include "num";
 
 # A table of texts that are HTML already. Each cell knows its column's name, for narrow screens.
 def table($heads; $rows):
