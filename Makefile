@@ -8,6 +8,7 @@ help: ## this text
 
 run: ## build, boot and test the series; a table, out/results.json, out/junit.xml
 check: ## all that CI runs: the scripts and patches, bad input, then run for each base
+lint: ## scripts, patches (checkpatch), sparse, clang, coccicheck, kernel-doc, .rst: nothing new against the base
 tree: ## a git tree with the base as a commit and the series on top: out/<base>/tree
 export: ## write the commits of that tree back to patches/ and series/
 mails: ## the series as mails, ready to send
@@ -23,11 +24,14 @@ clean: ## remove what is built and measured; trees made by make tree stay
 run check tree export mails report matrix flakes bisectable steps bench shell clean:
 	@scripts/$@
 
-.PHONY: help run check tree export mails report matrix flakes bisectable steps bench shell clean
+lint:
+	@scripts/check lint patches analysis coccicheck clang
+
+.PHONY: help run check lint tree export mails report matrix flakes bisectable steps bench shell clean
 
 ##
 ## Variables:
-##   BASE=v7.3        the series to work on, one of series/
+##   BASE=v7.3        the series to work on, one of series/; make check, lint and matrix take all
 ##   LANE=a,b         machines to boot, of ci/lanes (those that are on by default)
 ##   TEST=glob        only these tests
 ##   SEED=n           for a lane that replays, instead of the seed in its file
@@ -39,4 +43,4 @@ run check tree export mails report matrix flakes bisectable steps bench shell cl
 ##   CACHE=dir        downloads, our QEMU, ccache (~/.cache/kvm-clock)
 ##   GROUP="a b"      only these groups of make check, see scripts/check -h
 ##   N=10             how often make flakes runs each test
-##   SEND_AS=address  the sender of make mails
+##   SEND_AS=address  the sender of make mails (the author of the patches)

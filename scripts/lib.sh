@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck disable=SC2034 # colours and settings are for the scripts that source this
 #
-# Common to all scripts (sourced): settings and their defaults, messages, locks, and the stages of stage.sh.
+# Common to all scripts (sourced): settings and their defaults, messages, locks, and what lanes.sh and stage.sh have.
 # A script that is called with -h prints its own header comment.
 
 set -euo pipefail
@@ -14,6 +14,7 @@ export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0
 
 me=${0##*/} args=$*
 TOP=$(cd "${BASH_SOURCE[0]%/*}/.." && pwd -P)
+BASES=${BASE:-$(cd "$TOP/series" && echo *)} # for what takes all of them by default
 BASE=${BASE:-v7.3} LANE=${LANE:-} TEST=${TEST:-} BEFORE=${BEFORE:-yes} LINUX=${LINUX:-} SEED=${SEED:-}
 JOBS=${JOBS:-$(nproc)} OUT=${OUT:-out}
 CACHE=${CACHE:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/kvm-clock}
@@ -59,39 +60,6 @@ sha() {
 			die "cannot read ${k#@}"
 		fi
 	done | sha256sum | cut -c1-16
-}
-
-# lane_value LANE KEY: a setting of ci/lanes/LANE.
-lane_value() { sed -n "s/^$2=//p" "$TOP/ci/lanes/$1"; }
-
-# test_list LANE: the file with its tests.
-test_list() { printf '%s\n' "${TESTS:-$TOP/selftests/$BASE$(lane_value "$1" tests | sed 's/^/./').tests}"; }
-
-# has_test LANE: BASE has tests for it, one of them that TEST= takes.
-has_test() {
-	local test list
-	list=$(test_list "$1")
-	[[ -r $list ]] || return 1
-	while read -r test _; do
-		# shellcheck disable=SC2053 # a glob
-		[[ -z $test || $test == \#* || $test != ${TEST:-*} ]] || return 0
-	done <"$list"
-	return 1
-}
-
-# lanes DEFAULT...: those of LANE=, or those of ci/lanes with one of these for default=, or for default.BASE= if that is there;
-# only those that have a test for this run.
-lanes() {
-	local lane default
-	for lane in ${LANE//,/ }; do
-		[[ -r $TOP/ci/lanes/$lane ]] || die "no such lane '$lane'; ci/lanes has: $(cd "$TOP/ci/lanes" && echo *)"
-		! has_test "$lane" || echo "$lane"
-	done
-	[[ -z $LANE ]] || return 0
-	for lane in $(cd "$TOP/ci/lanes" && echo *); do
-		default=$(lane_value "$lane" "default.$BASE")
-		[[ " $* " != *" ${default:-$(lane_value "$lane" default)} "* ]] || ! has_test "$lane" || echo "$lane"
-	done
 }
 
 # compiled_as FILE: FILE of the kernel tree that is the current folder, or the file that includes it, as for some of the scheduler.
@@ -143,8 +111,15 @@ with_lock() {
 	) 9>"$_lock"
 }
 
+# shellcheck source=scripts/lanes.sh
+. "$TOP/scripts/lanes.sh"
 # shellcheck source=scripts/stage.sh
 . "$TOP/scripts/stage.sh"
 
 [[ $TOP$OUT$CACHE != *[[:space:]:]* ]] || die "a path with a space or colon cannot hold a kernel build; move the checkout or set OUT= and CACHE="
 [[ ${1-} != -h && ${1-} != --help ]] || usage
+[[ $BASE != */* && -f $TOP/series/$BASE ]] || die "no such base '$BASE'; there are: $(cd "$TOP/series" && echo *)"
+[[ $JOBS =~ ^[1-9][0-9]{0,3}$ ]] || die "JOBS=$JOBS is not a number of compile jobs; say JOBS=2, for example"
+[[ $BEFORE =~ ^(yes|no)$ ]] || die "BEFORE=$BEFORE is neither yes nor no"
+[[ ${FRESH:-no} =~ ^(yes|no)$ ]] || die "FRESH=$FRESH is neither yes nor no"
+[[ ${SEED:-0} =~ ^(0|[1-9][0-9]{0,8})$ ]] || die "SEED=$SEED is not a number from 0 to 999999999"
