@@ -35,5 +35,5 @@ lanes() {
 		! has_test "$lane" || { none=no && echo "$lane"; }
 	done
 	[[ $none == no ]] ||
-		die "no lane${LANE:+ of LANE=$LANE} has a test${TEST:+ called $TEST} for $BASE; selftests has: $(cd "$TOP/selftests" && echo "$BASE".*tests)"
+		die "no lane${LANE:+ of LANE=$LANE} has a test${TEST:+ called $TEST} for $BASE; change LANE= or TEST=, selftests has: $(cd "$TOP/selftests" && echo "$BASE".*tests)"
 }
