@@ -30,6 +30,7 @@ read_lane() {
 		[[ ${lane[$key]:-1} =~ ^[1-9][0-9]{0,11}$ ]] || die "ci/lanes/$1: $key=${lane[$key]} is not a number; correct it"
 	done
 	[[ ${lane[icount-shift]:-0} =~ ^(-[1-4]|[0-9])$ ]] || die "ci/lanes/$1: icount-shift=${lane[icount-shift]} is not from -4 to 9; correct it"
+	[[ ${lane[seed]:-0} =~ ^(0|[1-9][0-9]{0,8})$ ]] || die "ci/lanes/$1: seed=${lane[seed]} is not a number; correct it"
 	[[ -z $SEED || -n ${lane[seed]:-} ]] || die "lane $1 has no seed; use a lane that replays: $(cd "$TOP/ci/lanes" && grep -l ^seed= -- * | xargs)"
 	lane[seed]=${SEED:-${lane[seed]:-}}
 	case ${lane[emulator]} in
