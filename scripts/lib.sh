@@ -22,6 +22,7 @@ CACHE=${CACHE:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/kvm-clock}
 [[ $CACHE == /* ]] || CACHE=$TOP/$CACHE
 [[ -z $LINUX || $LINUX == /* ]] || LINUX=$PWD/$LINUX
 export TOP BASE LANE TEST BEFORE LINUX SEED JOBS OUT CACHE
+export GIT_CEILING_DIRECTORIES=$OUT # a folder of out/ that is no repository is not in ours
 
 RED='' GREEN='' YELLOW='' BOLD='' DIM='' OFF=''
 if [[ -t 1 && -z ${NO_COLOR:-} ]]; then
@@ -60,6 +61,15 @@ sha() {
 			die "cannot read ${k#@}"
 		fi
 	done | sha256sum | cut -c1-16
+}
+
+# patch_range FROM TO: both are numbers of patches of $BASE, the first one is not the later one.
+patch_range() {
+	local n
+	n=$(grep -cvE '^(#|$)' "$TOP/series/$BASE") || :
+	if ! [[ $1 =~ ^[1-9][0-9]{0,4}$ && $2 =~ ^[1-9][0-9]{0,4}$ ]] || (($1 > $2 || $2 > n)); then
+		die "no patches $1 to $2; series/$BASE has 1 to $n"
+	fi
 }
 
 # compiled_as FILE: FILE of the kernel tree that is the current folder, or the file that includes it, as for some of the scheduler.
@@ -118,6 +128,7 @@ with_lock() {
 
 [[ $TOP$OUT$CACHE != *[[:space:]:]* ]] || die "a path with a space or colon cannot hold a kernel build; move the checkout or set OUT= and CACHE="
 [[ ${1-} != -h && ${1-} != --help ]] || usage
+(($# == 0)) || ! grep -qE "^# usage: (\[[^]]*\] )*scripts/(checks/)?$me\$" "$0" || die "it takes no arguments; see $0 -h"
 [[ $BASE != */* && -f $TOP/series/$BASE ]] || die "no such base '$BASE'; there are: $(cd "$TOP/series" && echo *)"
 [[ $JOBS =~ ^[1-9][0-9]{0,3}$ ]] || die "JOBS=$JOBS is not a number of compile jobs; say JOBS=2, for example"
 [[ $BEFORE =~ ^(yes|no)$ ]] || die "BEFORE=$BEFORE is neither yes nor no"
